@@ -1,0 +1,44 @@
+// Owner of one file descriptor: closes it, and nobody else does. Descriptors are close-on-exec from birth.
+#pragma once
+
+#include <string>
+#include <utility>
+
+namespace base {
+
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) noexcept : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd() { reset(); }
+
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  int release() noexcept { return std::exchange(fd_, -1); }
+  void reset() noexcept;
+
+  /// A second descriptor for the same open file, close-on-exec.
+  Fd duplicate() const;
+
+ private:
+  int fd_ = -1;
+};
+
+/// open(2) with O_CLOEXEC added; `dir` is AT_FDCWD or a directory descriptor. Throws SystemError naming the path.
+Fd open_file(const std::string& path, int flags, unsigned mode = 0);
+Fd open_file_at(int dir, const std::string& path, int flags, unsigned mode = 0);
+
+/// Whole content of a small file; throws SystemError naming the path, or `nullopt`-free empty text for an empty file.
+std::string read_file(const std::string& path);
+/// Everything that can be read from `fd` until end of file.
+std::string read_all(int fd);
+/// Writes everything; throws SystemError naming `what`.
+void write_all(int fd, const void* data, std::size_t size, const std::string& what);
+/// A connected AF_UNIX pair, close-on-exec.
+std::pair<Fd, Fd> socket_pair(int type);
+/// Puts `text` at `path` so that after a crash the file is either old or new: temporary file, fsync, rename, directory fsync.
+void replace_file(const std::string& path, const std::string& text, unsigned mode);
+
+}  // namespace base

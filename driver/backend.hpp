@@ -1,0 +1,35 @@
+// The seam between libvirt's API and a kind of guest: everything the calls need of a hypervisor, and nothing of the wire.
+// The container backend implements it over container/launcher; tests use an in-memory one.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "container/running.hpp"
+#include "domain-xml/capabilities.hpp"
+#include "domain-xml/definition.hpp"
+
+namespace driver {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// virConnectGetType: "LXC".
+  virtual std::string type() const = 0;
+  /// virConnectGetVersion: kernel release as major * 1000000 + minor * 1000 + release.
+  virtual unsigned long version() const = 0;
+  virtual domain_xml::HostCapabilities capabilities() const = 0;
+
+  struct Started {
+    std::unique_ptr<container::Running> running;
+    domain_xml::DomainDefinition live;
+  };
+  /// May block; worker threads, at once for different domains. Throws and leaves nothing behind.
+  virtual Started start(const domain_xml::DomainDefinition& definition) = 0;
+  /// nullptr when the guest is gone.
+  virtual std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
+                                                    const container::RunningFacts& facts) = 0;
+};
+
+}  // namespace driver

@@ -1,0 +1,25 @@
+// The backend for containers: container/launcher behind the seam.
+#pragma once
+
+#include "container/launcher.hpp"
+#include "driver/backend.hpp"
+
+namespace driver {
+
+class ContainerBackend : public Backend {
+ public:
+  ContainerBackend(base::EventLoop& loop, container::LauncherConfig config, std::string emulator, std::string host_uuid);
+
+  std::string type() const override { return "LXC"; }
+  unsigned long version() const override;
+  domain_xml::HostCapabilities capabilities() const override;
+  Started start(const domain_xml::DomainDefinition& definition) override;
+  std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
+                                            const container::RunningFacts& facts) override;
+
+ private:
+  container::Launcher launcher_;
+  const std::string emulator_, host_uuid_;
+};
+
+}  // namespace driver

@@ -1,0 +1,147 @@
+#include "driver/daemon.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "domain-xml/defaults.hpp"
+
+namespace driver {
+namespace {
+
+std::string host_arch() {
+  utsname name{};
+  return ::uname(&name) == 0 ? name.machine : "x86_64";
+}
+
+}  // namespace
+
+Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emulator, const std::string& schema,
+               const MakeBackend& make_backend)
+    : store_(paths),
+      backend_(make_backend(loop_)),
+      services_{*backend_, store_, events_, registry_, loop_,
+                [this](std::function<void()> work) { server_->run_on_worker(std::move(work)); },
+                {host_arch(), emulator}, schema} {
+  add_connect_calls(table_, services_, {config.driver_name}, events_);
+  add_domain_calls(table_, services_);
+  add_domain_query_calls(table_, services_);
+  add_domain_list_calls(table_, services_);
+  add_tuning_calls(table_, services_);
+  add_console_calls(table_, services_);
+  add_event_calls(table_, services_, events_);
+  watch_signals();  // before the server starts threads, which inherit the blocked signals
+  server_ = std::make_unique<rpc::Server>(loop_, table_, config.limits);
+}
+
+/// Containers go on running: only the daemon's view of them ends here.
+Daemon::~Daemon() {
+  server_->shut_down();
+  server_.reset();
+}
+
+void Daemon::start(Sockets sockets) {
+  recover();
+  if (sockets.read_write) server_->listen(std::move(sockets.read_write), rpc::SocketAccess::ReadWrite);
+  if (sockets.read_only) server_->listen(std::move(sockets.read_only), rpc::SocketAccess::ReadOnly);
+  autostart();
+}
+
+void Daemon::recover() {
+  load_new_definitions(false);
+  for (const auto& saved : store_.load_statuses()) {
+    try {
+      const auto domain = registry_.reserve(services_, saved.live.name, saved.live.uuid);
+      if (domain->adopt(saved)) base::log::info("domain '{}' found running", saved.live.name);
+    } catch (const std::exception& error) {
+      base::log::error("cannot take over domain '{}': {}", saved.live.name, error.what());
+    }
+  }
+}
+
+void Daemon::load_new_definitions(bool announce) {
+  for (auto& definition : store_.load_definitions()) {
+    try {
+      if (registry_.find(definition.uuid)) continue;
+      const bool with_host = store_.autostart(definition.name);
+      domain_xml::apply_defaults(definition, services_.defaults);
+      const auto domain = registry_.reserve(services_, definition.name, definition.uuid);
+      domain->load(std::move(definition), with_host);
+      if (announce)
+        events_.publish(domain->identity(), LifecycleEvent{VIR_DOMAIN_EVENT_DEFINED, VIR_DOMAIN_EVENT_DEFINED_ADDED});
+    } catch (const std::exception& error) {
+      base::log::error("cannot load definition of domain '{}': {}", definition.name, error.what());
+    }
+  }
+}
+
+void Daemon::autostart() {
+  if (!store_.first_start_since_boot()) return;
+  for (const auto& domain : registry_.all()) {
+    const auto now = domain->snapshot();
+    if (!now.autostart || now.status.active()) continue;
+    server_->run_on_worker([domain] {
+      try {
+        domain->start(std::nullopt, 0);
+      } catch (const std::exception& error) {
+        base::log::error("cannot autostart domain '{}': {}", domain->name(), error.what());
+      }
+    });
+  }
+}
+
+void Daemon::watch_signals() {
+  signals_.push_back(loop_.on_signal(SIGTERM, [this] { loop_.stop(); }));
+  signals_.push_back(loop_.on_signal(SIGINT, [this] { loop_.stop(); }));
+  signals_.push_back(loop_.on_signal(SIGHUP, [this] {
+    server_->run_on_worker([this] { load_new_definitions(true); });
+  }));
+}
+
+void Daemon::run(std::chrono::seconds timeout) {
+  timeout_ = timeout;
+  if (timeout_.count() > 0) {
+    server_->on_connection_count = [this](std::size_t) { watch_idleness(); };
+    watch_idleness();
+  }
+  loop_.run();
+}
+
+/// Ends the daemon after the timeout unless a client or a running domain appears.
+void Daemon::watch_idleness() {
+  idle_timer_ = {};
+  if (server_->connection_count() > 0) return;
+  idle_timer_ = loop_.after(timeout_, [this] {
+    for (const auto& domain : registry_.all())
+      if (domain->snapshot().status.active()) {
+        watch_idleness();
+        return;
+      }
+    loop_.stop();
+  });
+}
+
+base::Fd lock_root(const Paths& paths) {
+  make_directories(paths.run, 0755);
+  const std::string path = paths.run + "/driver.pid";
+  base::Fd fd = base::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) {
+    if (errno != EWOULDBLOCK) base::fail_errno(base::Code::SystemError, "cannot lock '", path, "'");
+    std::string other = base::read_all(fd.get());
+    while (!other.empty() && other.back() == '\n') other.pop_back();
+    base::fail(base::Code::OperationInvalid, "another virtlxcelld is running with this root",
+               other.empty() ? "" : " (pid " + other + ")", ": '", path, "' is locked");
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd.get(), 0) < 0) base::fail_errno(base::Code::SystemError, "cannot truncate '", path, "'");
+  base::write_all(fd.get(), pid.data(), pid.size(), path);
+  return fd;
+}
+
+}  // namespace driver

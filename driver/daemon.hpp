@@ -1,0 +1,61 @@
+// Everything one daemon is made of, in the order it depends on each other, and the order of starting and ending.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
+#include "driver/backend.hpp"
+#include "driver/calls.hpp"
+#include "driver/config.hpp"
+#include "driver/domain_registry.hpp"
+#include "driver/event_hub.hpp"
+#include "driver/paths.hpp"
+#include "driver/sockets.hpp"
+#include "driver/store.hpp"
+#include "rpc/procedure_table.hpp"
+#include "rpc/server.hpp"
+
+namespace driver {
+
+class Daemon {
+ public:
+  /// The backend gets the daemon's loop when it is made.
+  using MakeBackend = std::function<std::unique_ptr<Backend>(base::EventLoop&)>;
+  Daemon(const Paths& paths, const Config& config, const std::string& emulator, const std::string& schema,
+         const MakeBackend& make_backend);
+  ~Daemon();
+
+  /// Takes over what an earlier daemon left, loads definitions, listens, autostarts. Ready when it returns.
+  void start(Sockets sockets);
+  /// Until SIGTERM, SIGINT, stop() or `timeout` without clients and running domains (0: no limit).
+  void run(std::chrono::seconds timeout);
+  void stop() { loop_.stop(); }
+  base::EventLoop& loop() { return loop_; }
+
+ private:
+  void recover();
+  void load_new_definitions(bool announce);
+  void autostart();
+  void watch_signals();
+  void watch_idleness();
+
+  base::EventLoop loop_;
+  Store store_;
+  EventHub events_;
+  DomainRegistry registry_;
+  std::unique_ptr<Backend> backend_;
+  Services services_;
+  rpc::ProcedureTable table_;
+  std::unique_ptr<rpc::Server> server_;
+  std::chrono::seconds timeout_{0};
+  std::vector<base::Watch> signals_;
+  base::Watch idle_timer_;
+};
+
+/// Holds the lock that says "one daemon per root"; throws OperationInvalid naming the other one's pid.
+base::Fd lock_root(const Paths& paths);
+
+}  // namespace driver

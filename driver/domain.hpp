@@ -1,0 +1,130 @@
+// One domain: its definitions, its state, the container behind it. Reading never waits: the mutex is held for moments only.
+// Changing takes the domain's job, one at a time, on a worker thread.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/event_loop.hpp"
+#include "container/running.hpp"
+#include "domain-xml/defaults.hpp"
+#include "domain-xml/definition.hpp"
+#include "driver/backend.hpp"
+#include "driver/domain_state.hpp"
+#include "driver/events.hpp"
+#include "driver/store.hpp"
+
+namespace driver {
+
+class DomainRegistry;
+
+/// What a domain needs of the daemon around it.
+struct Services {
+  Backend& backend;
+  Store& store;
+  EventSink& events;
+  DomainRegistry& registry;
+  base::EventLoop& loop;
+  /// Runs blocking work on a worker thread. Any thread.
+  std::function<void(std::function<void()>)> run_on_worker;
+  domain_xml::DefaultsContext defaults;
+  std::string schema_path;  // lxcell-domain.rng, for VALIDATE flags
+};
+
+using DefinitionPtr = std::shared_ptr<const domain_xml::DomainDefinition>;
+
+/// A consistent copy of a domain at one moment.
+struct DomainSnapshot {
+  DomainIdentity identity;
+  Status status;
+  bool persistent = false;
+  bool autostart = false;
+  DefinitionPtr live;    // while active
+  DefinitionPtr config;  // next boot's, while persistent
+  std::shared_ptr<container::Running> running;
+  /// The definition clients see without flags. Throws NoDomain when the domain has just gone for good.
+  const domain_xml::DomainDefinition& current() const;
+};
+
+enum class DefineOutcome { Added, Updated };
+enum class SignalChannel { Initctl = 1, Signal = 2, Any = 3 };
+
+class Domain : public std::enable_shared_from_this<Domain> {
+ public:
+  Domain(Services& services, std::string name, base::Uuid uuid);
+
+  DomainSnapshot snapshot() const;
+  DomainIdentity identity() const;
+  const std::string& name() const { return name_; }
+  const base::Uuid& uuid() const { return uuid_; }
+  /// False until the first define or create succeeded, and after the last trace is gone.
+  bool listed() const;
+
+  // Everything below changes the domain and may block: worker threads only.
+
+  /// nullopt when the domain vanished meanwhile: look it up (or reserve it) again.
+  std::optional<DefineOutcome> define(domain_xml::DomainDefinition definition);
+  void undefine();
+  /// `given`: a definition for this run only. `autodestroy_owner`: the connection whose end ends this run, 0 for none.
+  /// False when the domain vanished meanwhile.
+  bool start(std::optional<domain_xml::DomainDefinition> given, std::uint64_t autodestroy_owner);
+  void destroy();
+  void destroy_if_owned_by(std::uint64_t autodestroy_owner);
+  void shutdown(SignalChannel channel);
+  void reboot(SignalChannel channel);
+  void suspend();
+  void resume();
+  void set_autostart(bool enabled);
+  void set_max_memory(std::uint64_t kib);
+  /// Signal to init; `pid` must be 1.
+  void signal_init(int number);
+  /// Changes live and/or next-boot definition by the same function; saves and publishes.
+  void set_metadata(int type, const std::optional<std::string>& text, const std::string& key, const std::string& uri,
+                    bool live, bool config);
+
+  // Daemon start.
+  void load(domain_xml::DomainDefinition definition, bool autostart);
+  /// Takes over what an earlier daemon left running; false when it is gone.
+  bool adopt(const SavedStatus& saved);
+
+ private:
+  class Job;
+  void transition(Status status, const std::optional<Event>& event);
+  void run_guest(const domain_xml::DomainDefinition& definition, const std::optional<Event>& event);
+  void watch_end();
+  void guest_ended(std::uint64_t run, container::ExitRecord exit);
+  void release_guest(int shutoff_reason, int stopped_detail);
+  void finish_stop(int shutoff_reason, int stopped_detail);
+  void restart(const EndVerdict& verdict);
+  void drop_if_unused();
+  void save_live();
+  std::shared_ptr<container::Running> require_running() const;
+  void tell_init(SignalChannel channel, char runlevel, int systemd_signal, int plain_signal, const char* what);
+
+  Services& services_;
+  const std::string name_;
+  const base::Uuid uuid_;
+
+  mutable std::mutex mutex_;  // guards all below
+  std::condition_variable job_free_;
+  bool job_taken_ = false;
+  bool listed_ = false;
+  bool gone_ = false;  // no longer in the registry
+  Status status_;
+  int id_ = -1;
+  bool autostart_ = false;
+  bool shutdown_requested_ = false;
+  DefinitionPtr live_, config_;
+  std::shared_ptr<container::Running> running_;
+  std::uint64_t run_ = 0;  // counts starts: an end that belongs to an earlier run is ignored
+  std::chrono::steady_clock::time_point started_at_;
+  unsigned quick_restarts_ = 0;
+  std::uint64_t autodestroy_owner_ = 0;
+};
+
+}  // namespace driver

@@ -1,0 +1,74 @@
+#include "driver/domain_registry.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/error.hpp"
+
+namespace driver {
+namespace {
+
+std::shared_ptr<Domain> if_listed(const std::shared_ptr<Domain>& domain) {
+  return domain->listed() ? domain : nullptr;
+}
+
+}  // namespace
+
+std::shared_ptr<Domain> DomainRegistry::find(const base::Uuid& uuid) const {
+  const std::shared_lock lock(mutex_);
+  const auto at = by_uuid_.find(uuid);
+  return at == by_uuid_.end() ? nullptr : if_listed(at->second);
+}
+
+std::shared_ptr<Domain> DomainRegistry::find(const std::string& name) const {
+  const std::shared_lock lock(mutex_);
+  const auto at = by_name_.find(name);
+  return at == by_name_.end() ? nullptr : if_listed(at->second);
+}
+
+std::shared_ptr<Domain> DomainRegistry::find_by_id(int id) const {
+  if (id < 0) return nullptr;
+  const std::shared_lock lock(mutex_);
+  for (const auto& [uuid, domain] : by_uuid_)
+    if (domain->identity().id == id) return if_listed(domain);
+  return nullptr;
+}
+
+std::vector<std::shared_ptr<Domain>> DomainRegistry::all() const {
+  std::vector<std::shared_ptr<Domain>> domains;
+  {
+    const std::shared_lock lock(mutex_);
+    domains.reserve(by_uuid_.size());
+    for (const auto& [uuid, domain] : by_uuid_)
+      if (domain->listed()) domains.push_back(domain);
+  }
+  std::sort(domains.begin(), domains.end(), [](const auto& a, const auto& b) { return a->name() < b->name(); });
+  return domains;
+}
+
+std::shared_ptr<Domain> DomainRegistry::reserve(Services& services, const std::string& name, const base::Uuid& uuid) {
+  const std::unique_lock lock(mutex_);
+  const auto same_uuid = by_uuid_.find(uuid);
+  const auto same_name = by_name_.find(name);
+  if (same_uuid != by_uuid_.end() && same_uuid->second->name() != name)
+    base::fail_from(base::From::Domain, base::Code::OperationFailed, "domain '", same_uuid->second->name(),
+                    "' is already defined with uuid ", base::format_uuid(uuid));
+  if (same_name != by_name_.end() && same_name->second->uuid() != uuid)
+    base::fail_from(base::From::Domain, base::Code::OperationFailed, "domain '", name, "' already exists with uuid ",
+                    base::format_uuid(same_name->second->uuid()));
+  if (same_uuid != by_uuid_.end()) return same_uuid->second;
+  auto domain = std::make_shared<Domain>(services, name, uuid);
+  by_uuid_.emplace(uuid, domain);
+  by_name_.emplace(name, domain);
+  return domain;
+}
+
+void DomainRegistry::remove(const Domain& domain) {
+  const std::unique_lock lock(mutex_);
+  const auto at = by_uuid_.find(domain.uuid());
+  if (at == by_uuid_.end() || at->second.get() != &domain) return;
+  by_name_.erase(domain.name());
+  by_uuid_.erase(at);
+}
+
+}  // namespace driver

@@ -1,0 +1,35 @@
+// All domains, by name, uuid and id. Looking up and listing never wait for any domain's work.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/uuid.hpp"
+#include "driver/domain.hpp"
+
+namespace driver {
+
+class DomainRegistry {
+ public:
+  std::shared_ptr<Domain> find(const base::Uuid& uuid) const;
+  std::shared_ptr<Domain> find(const std::string& name) const;
+  std::shared_ptr<Domain> find_by_id(int id) const;
+  /// Listed domains, in order of name.
+  std::vector<std::shared_ptr<Domain>> all() const;
+
+  /// The domain with exactly this name and uuid, made (unlisted) if neither is taken. Throws OperationFailed (domain 20) when
+  /// only one of the two matches.
+  std::shared_ptr<Domain> reserve(Services& services, const std::string& name, const base::Uuid& uuid);
+  void remove(const Domain& domain);
+
+ private:
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<base::Uuid, std::shared_ptr<Domain>> by_uuid_;
+  std::unordered_map<std::string, std::shared_ptr<Domain>> by_name_;
+};
+
+}  // namespace driver

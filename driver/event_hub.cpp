@@ -1,0 +1,117 @@
+#include "driver/event_hub.hpp"
+
+#include <libvirt/libvirt.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "driver/wire_values.hpp"
+#include "rpc/protocol.hpp"
+
+namespace driver {
+namespace {
+
+using base::Code;
+using base::From;
+
+constexpr int kLastLegacyEvent = VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED;
+
+int event_id_of(const Event& event) {
+  if (std::holds_alternative<LifecycleEvent>(event)) return VIR_DOMAIN_EVENT_ID_LIFECYCLE;
+  if (std::holds_alternative<RebootEvent>(event)) return VIR_DOMAIN_EVENT_ID_REBOOT;
+  return VIR_DOMAIN_EVENT_ID_METADATA_CHANGE;
+}
+
+template <typename Tag>
+void send(rpc::Connection& connection, const typename Tag::Message& message) {
+  rpc::Encoder body;
+  rpc::encode(body, message);
+  connection.send_event(Tag::kProgram, Tag::kNumber, std::move(body));
+}
+
+struct Delivery {
+  rpc::Connection& connection;
+  std::optional<int> callback_id;
+  const rpc::NonnullDomain& domain;
+
+  void operator()(const LifecycleEvent& event) const {
+    const rpc::DomainEventLifecycleMsg message{domain, event.type, event.detail};
+    if (callback_id)
+      send<rpc::event::DomainEventCallbackLifecycle>(connection, {*callback_id, message});
+    else
+      send<rpc::event::DomainEventLifecycle>(connection, message);
+  }
+  void operator()(const RebootEvent&) const {
+    const rpc::DomainEventRebootMsg message{domain};
+    if (callback_id)
+      send<rpc::event::DomainEventCallbackReboot>(connection, {*callback_id, message});
+    else
+      send<rpc::event::DomainEventReboot>(connection, message);
+  }
+  void operator()(const MetadataChangeEvent& event) const {  // never legacy: its id is above the legacy range
+    const std::optional<std::string> uri = event.uri.empty() ? std::nullopt : std::optional(event.uri);
+    send<rpc::event::DomainEventCallbackMetadataChange>(connection, {callback_id.value_or(-1), domain, event.type, uri});
+  }
+};
+
+void require_known(int event_id, int end) {
+  if (event_id < 0 || event_id >= end) base::fail_from(From::Rpc, Code::InternalError, "unsupported event id ", event_id);
+}
+
+}  // namespace
+
+int EventHub::subscribe(const std::shared_ptr<rpc::Connection>& connection, int event_id,
+                        std::optional<base::Uuid> filter) {
+  require_known(event_id, VIR_DOMAIN_EVENT_ID_LAST);
+  const std::scoped_lock lock(mutex_);
+  int next = 0;
+  for (const auto& known : subscriptions_)
+    if (known.connection_id == connection->id() && known.callback_id) next = std::max(next, *known.callback_id + 1);
+  subscriptions_.push_back({connection, connection->id(), event_id, next, filter});
+  return next;
+}
+
+void EventHub::subscribe_legacy(const std::shared_ptr<rpc::Connection>& connection, int event_id) {
+  require_known(event_id, kLastLegacyEvent + 1);
+  const std::scoped_lock lock(mutex_);
+  for (const auto& known : subscriptions_)
+    if (known.connection_id == connection->id() && !known.callback_id && known.event_id == event_id)
+      base::fail_from(From::Rpc, Code::InternalError, "domain event ", event_id, " already registered");
+  subscriptions_.push_back({connection, connection->id(), event_id, std::nullopt, std::nullopt});
+}
+
+void EventHub::unsubscribe(const rpc::Connection& connection, int callback_id) {
+  const std::scoped_lock lock(mutex_);
+  if (std::erase_if(subscriptions_, [&](const Subscription& known) {
+        return known.connection_id == connection.id() && known.callback_id == callback_id;
+      }) == 0)
+    base::fail_from(From::Rpc, Code::InternalError, "domain event callback ", callback_id, " not registered");
+}
+
+void EventHub::unsubscribe_legacy(const rpc::Connection& connection, int event_id) {
+  const std::scoped_lock lock(mutex_);
+  if (std::erase_if(subscriptions_, [&](const Subscription& known) {
+        return known.connection_id == connection.id() && !known.callback_id && known.event_id == event_id;
+      }) == 0)
+    base::fail_from(From::Rpc, Code::InternalError, "domain event ", event_id, " not registered");
+}
+
+void EventHub::connection_closed(const rpc::Connection& connection) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(subscriptions_, [&](const Subscription& known) { return known.connection_id == connection.id(); });
+}
+
+void EventHub::publish(const DomainIdentity& domain, const Event& event) {
+  const int id = event_id_of(event);
+  const rpc::NonnullDomain wire = to_wire(domain);
+  // Sending under the lock keeps the order of two events of one domain; send_event only queues.
+  const std::scoped_lock lock(mutex_);
+  for (const auto& subscription : subscriptions_) {
+    if (subscription.event_id != id) continue;
+    if (subscription.filter && *subscription.filter != domain.uuid) continue;
+    if (const auto connection = subscription.connection.lock())
+      std::visit(Delivery{*connection, subscription.callback_id, wire}, event);
+  }
+}
+
+}  // namespace driver

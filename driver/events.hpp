@@ -1,0 +1,42 @@
+// What can happen to a domain, as libvirt's events say it.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "base/uuid.hpp"
+
+namespace driver {
+
+/// How a domain is named on the wire; id is -1 while it is shut off.
+struct DomainIdentity {
+  std::string name;
+  base::Uuid uuid;
+  int id = -1;
+  bool operator==(const DomainIdentity&) const = default;
+};
+
+struct LifecycleEvent {
+  int type = 0;    // virDomainEventType
+  int detail = 0;  // that type's own detail enumeration
+  bool operator==(const LifecycleEvent&) const = default;
+};
+struct RebootEvent {
+  bool operator==(const RebootEvent&) const = default;
+};
+struct MetadataChangeEvent {
+  int type = 0;  // virDomainMetadataType
+  std::string uri;
+  bool operator==(const MetadataChangeEvent&) const = default;
+};
+
+using Event = std::variant<LifecycleEvent, RebootEvent, MetadataChangeEvent>;
+
+/// Receives every event in the order it happened to its domain. Any thread.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void publish(const DomainIdentity& domain, const Event& event) = 0;
+};
+
+}  // namespace driver

@@ -1,0 +1,191 @@
+#include "driver/store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "domain-xml/format.hpp"
+#include "domain-xml/parse.hpp"
+
+namespace driver {
+namespace {
+
+constexpr int kStatusVersion = 1;
+
+std::string config_text(const domain_xml::DomainDefinition& definition) {
+  // A name with "--" would end the comment; the file must stay well-formed whatever the name is.
+  std::string shown = definition.name;
+  for (auto at = shown.find("--"); at != std::string::npos; at = shown.find("--", at)) shown.replace(at, 2, "-_");
+  return "<!--\nThis file is written by virtlxcelld and will be overwritten: change it with\n  virsh edit " + shown +
+         "\n-->\n\n" + domain_xml::format_domain(definition, domain_xml::View::Inactive);
+}
+
+void sync_directory(const std::string& path) {
+  const base::Fd fd = base::open_file(path, O_RDONLY | O_DIRECTORY);
+  if (::fsync(fd.get()) < 0) base::fail_errno(base::Code::SystemError, "cannot sync directory '", path, "'");
+}
+
+void remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) < 0 && errno != ENOENT)
+    base::fail_errno(base::Code::SystemError, "cannot remove '", path, "'");
+}
+
+template <typename Visit>
+void for_each_file(const std::string& directory, std::string_view suffix, Visit visit) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(suffix) || !entry.is_regular_file(error)) continue;
+    try {
+      visit(entry.path().string());
+    } catch (const std::exception& problem) {
+      base::log::error("cannot load '{}': {}", entry.path().string(), problem.what());
+    }
+  }
+}
+
+template <typename Number>
+Number parse_number(std::string_view key, std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size())
+    base::fail(base::Code::InternalError, "state file has a bad value '", text, "' for ", key);
+  return value;
+}
+
+}  // namespace
+
+Store::Store(const Paths& paths) : paths_(paths) {
+  make_directories(paths_.definitions, 0700);
+  make_directories(paths_.autostart, 0700);
+  make_directories(paths_.run, 0755);
+  make_directories(paths_.logs, 0700);
+}
+
+std::string Store::definition_path(const std::string& name) const { return paths_.definitions + "/" + name + ".xml"; }
+std::string Store::autostart_path(const std::string& name) const { return paths_.autostart + "/" + name + ".xml"; }
+std::string Store::status_path(const std::string& name) const { return paths_.run + "/" + name + ".status"; }
+
+void Store::save_definition(const domain_xml::DomainDefinition& definition) {
+  base::replace_file(definition_path(definition.name), config_text(definition), 0600);
+}
+
+void Store::remove_definition(const std::string& name) {
+  remove_file(definition_path(name));
+  remove_file(autostart_path(name));
+  sync_directory(paths_.definitions);
+}
+
+std::vector<domain_xml::DomainDefinition> Store::load_definitions() {
+  std::vector<domain_xml::DomainDefinition> definitions;
+  for_each_file(paths_.definitions, ".xml",
+                [&](const std::string& path) { definitions.push_back(domain_xml::parse_domain(base::read_file(path))); });
+  return definitions;
+}
+
+void Store::set_autostart(const std::string& name, bool enabled) {
+  const std::string link = autostart_path(name);
+  if (!enabled) {
+    remove_file(link);
+    return;
+  }
+  make_directories(paths_.autostart, 0700);
+  if (::symlink(definition_path(name).c_str(), link.c_str()) < 0 && errno != EEXIST)
+    base::fail_errno(base::Code::SystemError, "cannot make link '", link, "'");
+  sync_directory(paths_.autostart);
+}
+
+bool Store::autostart(const std::string& name) const {
+  struct stat unused;
+  return ::lstat(autostart_path(name).c_str(), &unused) == 0;
+}
+
+bool Store::first_start_since_boot() {
+  const std::string marker = paths_.run + "/autostarted";
+  const base::Fd fd(::open(marker.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd && errno != EEXIST) base::fail_errno(base::Code::SystemError, "cannot make '", marker, "'");
+  return static_cast<bool>(fd);
+}
+
+void Store::save_status(const SavedStatus& saved) {
+  const std::string path = status_path(saved.live.name);
+  const std::string temporary = path + ".new";
+  const std::string text = format_status(saved);
+  try {
+    const base::Fd fd = base::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    base::write_all(fd.get(), text.data(), text.size(), temporary);
+    if (::rename(temporary.c_str(), path.c_str()) < 0)
+      base::fail_errno(base::Code::SystemError, "cannot replace '", path, "'");
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+}
+
+void Store::remove_status(const std::string& name) noexcept {
+  const std::string path = status_path(name);
+  if (::unlink(path.c_str()) < 0 && errno != ENOENT)
+    base::log::warning("cannot remove '{}': errno {}", path, errno);
+}
+
+std::vector<SavedStatus> Store::load_statuses() {
+  std::vector<SavedStatus> statuses;
+  for_each_file(paths_.run, ".status",
+                [&](const std::string& path) { statuses.push_back(parse_status(base::read_file(path))); });
+  return statuses;
+}
+
+std::string format_status(const SavedStatus& saved) {
+  const auto& facts = saved.facts;
+  std::string text = fmt::format(
+      "version={}\nstate={}\nreason={}\nshutdown_requested={}\nsupervisor_pid={}\nsupervisor_start_time={}\ninit_pid={}\n"
+      "cgroup_partition={}\ncgroup_leaf={}\n",
+      kStatusVersion, saved.status.state, saved.status.reason, saved.shutdown_requested ? 1 : 0, facts.supervisor_pid,
+      facts.supervisor_start_time, facts.init_pid, facts.cgroup_partition, facts.cgroup_leaf);
+  for (const auto& link : facts.host_links) text += "host_link=" + link + "\n";
+  for (const auto& path : facts.console_paths) text += "console_path=" + path + "\n";
+  return text + "\n" + domain_xml::format_domain(saved.live, domain_xml::View::Status, facts.supervisor_pid);
+}
+
+SavedStatus parse_status(const std::string& text) {
+  const auto end = text.find("\n\n");
+  if (end == std::string::npos) base::fail(base::Code::InternalError, "state file ends before its domain");
+  SavedStatus saved;
+  int version = 0;
+  std::string_view lines = std::string_view(text).substr(0, end);
+  while (!lines.empty()) {
+    const auto newline = lines.find('\n');
+    const std::string_view line = lines.substr(0, newline);
+    lines = newline == std::string_view::npos ? std::string_view{} : lines.substr(newline + 1);
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos) base::fail(base::Code::InternalError, "state file has a bad line '", line, "'");
+    const std::string_view key = line.substr(0, equals);
+    const std::string_view value = line.substr(equals + 1);
+    auto& facts = saved.facts;
+    if (key == "version") version = parse_number<int>(key, value);
+    else if (key == "state") saved.status.state = parse_number<int>(key, value);
+    else if (key == "reason") saved.status.reason = parse_number<int>(key, value);
+    else if (key == "shutdown_requested") saved.shutdown_requested = value == "1";
+    else if (key == "supervisor_pid") facts.supervisor_pid = parse_number<pid_t>(key, value);
+    else if (key == "supervisor_start_time") facts.supervisor_start_time = parse_number<unsigned long long>(key, value);
+    else if (key == "init_pid") facts.init_pid = parse_number<pid_t>(key, value);
+    else if (key == "cgroup_partition") facts.cgroup_partition = value;
+    else if (key == "cgroup_leaf") facts.cgroup_leaf = value;
+    else if (key == "host_link") facts.host_links.emplace_back(value);
+    else if (key == "console_path") facts.console_paths.emplace_back(value);
+    // Unknown keys are a newer daemon's and ignored.
+  }
+  if (version != kStatusVersion) base::fail(base::Code::InternalError, "state file has unknown version ", version);
+  saved.live = domain_xml::parse_status_domain(std::string_view(text).substr(end + 2));
+  return saved;
+}
+
+}  // namespace driver

@@ -1,0 +1,39 @@
+// A whole daemon in this process: memory backend, a temporary root, its loop on a thread of its own, libvirt's client as peer.
+#pragma once
+
+#include <libvirt/libvirt.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "driver/daemon.hpp"
+#include "driver/memory_backend.hpp"
+
+namespace test {
+
+class DaemonInProcess {
+ public:
+  DaemonInProcess();
+  ~DaemonInProcess();
+  /// Ends this daemon and starts another on the same root and world.
+  void restart();
+  virConnectPtr connect(bool read_only = false) const;
+  const driver::Paths& paths() const { return paths_; }
+  MemoryBackend::World& world() { return *world_; }
+  Guest& guest(virDomainPtr domain) { return *world_->guests.at(static_cast<int>(virDomainGetID(domain))); }
+
+ private:
+  void begin();
+  void end();
+  std::string root_;
+  driver::Paths paths_;
+  std::shared_ptr<MemoryBackend::World> world_ = std::make_shared<MemoryBackend::World>();
+  std::unique_ptr<driver::Daemon> daemon_;
+  std::thread thread_;
+};
+
+/// A small valid definition.
+std::string domain_xml(const std::string& name, const std::string& more = "");
+
+}  // namespace test

@@ -1,0 +1,117 @@
+#include "driver/memory_backend.hpp"
+
+#include <sys/socket.h>
+
+#include <functional>
+
+#include "base/error.hpp"
+#include "base/fd.hpp"
+
+namespace test {
+namespace {
+
+using container::ExitRecord;
+
+class MemoryRunning;
+std::mutex watchers_mutex;
+std::map<Guest*, MemoryRunning*> watchers;
+
+class MemoryRunning : public container::Running {
+ public:
+  MemoryRunning(base::EventLoop& loop, std::shared_ptr<MemoryBackend::World> world, std::shared_ptr<Guest> guest)
+      : loop_(loop), world_(std::move(world)), guest_(std::move(guest)) {
+    facts_.supervisor_pid = guest_->id;
+    const std::scoped_lock lock(watchers_mutex);
+    watchers[guest_.get()] = this;
+  }
+  ~MemoryRunning() override {
+    const std::scoped_lock lock(watchers_mutex);
+    if (const auto at = watchers.find(guest_.get()); at != watchers.end() && at->second == this) watchers.erase(at);
+  }
+
+  pid_t id() const override { return guest_->id; }
+  const container::RunningFacts& facts() const override { return facts_; }
+  void on_exit(std::function<void(ExitRecord)> call) override {
+    call_ = std::move(call);
+    if (guest_->exit) tell(*guest_->exit);
+  }
+  void tell(ExitRecord exit) {
+    if (call_) loop_.post([call = call_, exit] { call(exit); });
+  }
+  void suspend() override { guest_->frozen = true; }
+  void resume() override { guest_->frozen = false; }
+  bool suspended() const override { return guest_->frozen; }
+  void kill() override { guest_->exit = ExitRecord{container::ExitCause::Exited, 9}; }
+  void clean_up() noexcept override {
+    const std::scoped_lock lock(world_->mutex);
+    world_->guests.erase(guest_->id);
+  }
+  bool signal_init(int number) override {
+    guest_->signals.push_back(number);
+    return !guest_->exit;
+  }
+  bool request_runlevel(char runlevel) override {
+    if (guest_->has_initctl) guest_->runlevels += runlevel;
+    return guest_->has_initctl;
+  }
+  bool init_is_systemd() const override { return guest_->systemd; }
+  base::Fd open_console(std::size_t) override {
+    auto [ours, theirs] = base::socket_pair(SOCK_STREAM);
+    base::write_all(ours.get(), "hello from memory\n", 18, "console");
+    return std::move(theirs);
+  }
+  std::vector<base::Fd> open_namespaces() const override { return {}; }
+  cgroup::Usage usage() const override { return {.cpu_ns = 5, .memory_bytes = 4096}; }
+
+ private:
+  base::EventLoop& loop_;
+  std::shared_ptr<MemoryBackend::World> world_;
+  std::shared_ptr<Guest> guest_;
+  container::RunningFacts facts_;
+  std::function<void(ExitRecord)> call_;
+};
+
+}  // namespace
+
+domain_xml::HostCapabilities MemoryBackend::capabilities() const {
+  domain_xml::HostCapabilities capabilities;
+  capabilities.arch = "x86_64";
+  return capabilities;
+}
+
+driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition& definition) {
+  auto guest = std::make_shared<Guest>();
+  {
+    const std::scoped_lock lock(world_->mutex);
+    if (world_->refuse.contains(definition.name))
+      base::fail(base::Code::InternalError, "guest failed to start: '", definition.name, "' is refused");
+    guest->id = world_->next_id++;
+    world_->guests[guest->id] = guest;
+    ++world_->starts;
+  }
+  domain_xml::DomainDefinition live = definition;
+  if (live.partition.empty()) live.partition = "/machine";
+  for (std::size_t i = 0; i < live.consoles.size(); ++i) live.consoles[i].alias = "console" + std::to_string(i);
+  return {std::make_unique<MemoryRunning>(loop_, world_, guest), std::move(live)};
+}
+
+std::unique_ptr<container::Running> MemoryBackend::adopt(const domain_xml::DomainDefinition&,
+                                                         const container::RunningFacts& facts) {
+  const std::scoped_lock lock(world_->mutex);
+  const auto at = world_->guests.find(facts.supervisor_pid);
+  if (at == world_->guests.end()) return nullptr;
+  return std::make_unique<MemoryRunning>(loop_, world_, at->second);
+}
+
+void end_guest(MemoryBackend::World& world, int id, ExitRecord exit) {
+  std::shared_ptr<Guest> guest;
+  {
+    const std::scoped_lock lock(world.mutex);
+    guest = world.guests.at(id);
+    guest->exit = exit;
+  }
+  const std::scoped_lock lock(watchers_mutex);
+  if (const auto at = watchers.find(guest.get()); at != watchers.end()) at->second->tell(exit);
+}
+
+}  // namespace test

@@ -1,0 +1,53 @@
+// A backend whose guests live in memory: no root, no kernel. It shows that the seam holds and lets tests script what a guest does.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "base/event_loop.hpp"
+#include "driver/backend.hpp"
+
+namespace test {
+
+/// One guest's world, shared by the handles that daemons have on it: it survives them as a real container does.
+struct Guest {
+  int id = 0;
+  bool frozen = false;
+  bool has_initctl = false;
+  bool systemd = false;
+  std::optional<container::ExitRecord> exit;
+  std::vector<int> signals;
+  std::string runlevels;
+};
+
+class MemoryBackend : public driver::Backend {
+ public:
+  /// Guests outlive the backend in `world`, so that a second daemon can adopt them.
+  struct World {
+    std::mutex mutex;
+    std::map<int, std::shared_ptr<Guest>> guests;
+    int next_id = 1000;
+    std::set<std::string> refuse;  // names that fail to start
+    unsigned starts = 0;
+  };
+  MemoryBackend(base::EventLoop& loop, std::shared_ptr<World> world) : loop_(loop), world_(std::move(world)) {}
+
+  std::string type() const override { return "LXC"; }
+  unsigned long version() const override { return 6001000; }
+  domain_xml::HostCapabilities capabilities() const override;
+  Started start(const domain_xml::DomainDefinition& definition) override;
+  std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
+                                            const container::RunningFacts& facts) override;
+
+ private:
+  base::EventLoop& loop_;
+  std::shared_ptr<World> world_;
+};
+
+/// Ends the guest as if its init had ended like this. Whoever watches it is told on the loop.
+void end_guest(MemoryBackend::World& world, int id, container::ExitRecord exit);
+
+}  // namespace test
