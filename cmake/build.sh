@@ -1,5 +1,5 @@
 #!/bin/sh
-# Configures a preset quietly and builds with one progress line (a terminal) or a line per tenth (a log).
+# Configures a preset quietly and builds with one progress line (a terminal) or twenty lines (a log).
 #   build.sh PRESET [-DNAME=VALUE...] [TARGET...]
 set -eu
 cd "$(dirname "$0")/.."
@@ -32,8 +32,8 @@ fi
   echo "exit $status"
 } | awk '
   /^exit [0-9]+$/ { status = $2; next }
-  /^\[[0-9]+\/[0-9]+ / { split(substr($1, 2), at, "/"); tenth = int(10 * at[1] / at[2])
-    if (tenth != last) { last = tenth; print; fflush() }
+  /^\[[0-9]+\/[0-9]+ / { split(substr($1, 2), at, "/"); step = int(20 * at[1] / at[2])
+    if (step != last) { last = step; print; fflush() }
     next }
   { print; fflush() }
   END { exit status }'

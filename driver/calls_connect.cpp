@@ -5,7 +5,7 @@
 #include <climits>
 
 #include "base/error.hpp"
-#include "container/host_facts.hpp"
+#include "container/host_topology.hpp"
 #include "driver/calls.hpp"
 #include "driver/domain_registry.hpp"
 

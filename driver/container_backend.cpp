@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "container/host_facts.hpp"
+#include "container/host_topology.hpp"
 
 namespace driver {
 

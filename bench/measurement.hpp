@@ -1,0 +1,32 @@
+// Named series of measured values per daemon, and the table that sets the daemons side by side.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+/// The value that `percent` of the sorted values do not exceed; 0 for none.
+double percentile(std::vector<double> values, double percent);
+
+class Table {
+ public:
+  /// Columns appear in the order given; the first is what ratios relate to.
+  explicit Table(std::vector<std::string> columns) : columns_(std::move(columns)) {}
+
+  /// Rows appear in the order of their first value. `unit` is printed after the name.
+  void add(const std::string& row, const std::string& unit, const std::string& column, double value);
+  /// Median of every cell, with its 95th percentile, and for each further column its ratio to the first.
+  std::string text() const;
+
+ private:
+  struct Row {
+    std::string name, unit;
+    std::map<std::string, std::vector<double>> values;
+  };
+  std::vector<std::string> columns_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace bench

@@ -1,0 +1,126 @@
+#include "cgroup/directory.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "base/error.hpp"
+#include "cgroup/text.hpp"
+
+namespace cgroup {
+namespace {
+
+constexpr unsigned kDirectoryMode = 0755;
+
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+}  // namespace
+
+std::optional<Directory> Directory::open(const std::string& path) {
+  base::Fd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) base::fail_errno(base::Code::SystemError, "cannot open cgroup '", path, "'");
+  return Directory(std::move(fd), path);
+}
+
+std::optional<Directory> Directory::child(const std::string& name) const {
+  base::Fd fd(::openat(fd_.get(), name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) base::fail_errno(base::Code::SystemError, "cannot open cgroup '", path_, "/", name, "'");
+  return Directory(std::move(fd), path_ + "/" + name);
+}
+
+std::optional<std::string> Directory::read(const std::string& file) const {
+  const base::Fd fd(::openat(fd_.get(), file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return std::nullopt;
+  try {
+    return base::read_all(fd.get());
+  } catch (const base::Error&) {  // ENODEV: the cgroup is gone; EOPNOTSUPP: the controller is off
+    return std::nullopt;
+  }
+}
+
+int Directory::try_write(const std::string& file, const std::string& text) const noexcept {
+  const base::Fd fd(::openat(fd_.get(), file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd) return errno;
+  ssize_t put;
+  do put = ::write(fd.get(), text.data(), text.size());
+  while (put < 0 && errno == EINTR);
+  return put < 0 ? errno : 0;
+}
+
+void Directory::write(const std::string& file, const std::string& text) const {
+  const int error = try_write(file, text);
+  if (error)
+    base::fail_errno_value(error, base::Code::SystemError, "cannot write '", text, "' to '", path_, "/", file, "'");
+}
+
+base::Fd Directory::open_file(const std::string& file, int flags) const {
+  base::Fd fd(::openat(fd_.get(), file.c_str(), flags | O_CLOEXEC));
+  if (!fd) base::fail_errno(base::Code::SystemError, "cannot open '", path_, "/", file, "'");
+  return fd;
+}
+
+std::vector<std::string> Directory::children() const {
+  std::vector<std::string> names;
+  const int fd = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), ::closedir);
+  if (!stream) {
+    ::close(fd);
+    return names;
+  }
+  while (const dirent* entry = ::readdir(stream.get()))
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  return names;
+}
+
+bool Directory::make_child(const std::string& name) const {
+  if (::mkdirat(fd_.get(), name.c_str(), kDirectoryMode) == 0) return true;
+  if (errno == EEXIST) return false;
+  base::fail_errno(base::Code::SystemError, "cannot create cgroup '", path_, "/", name, "'");
+}
+
+void Directory::collect_processes(std::vector<int>& pids) const {
+  for (const auto& line : split(read("cgroup.procs").value_or(""), "\n"))
+    if (const auto pid = parse_number(line)) pids.push_back(static_cast<int>(*pid));
+  for (const auto& name : children())
+    if (const auto below = child(name)) below->collect_processes(pids);
+}
+
+bool Directory::remove_children() const noexcept {
+  bool all = true;
+  try {
+    for (const auto& name : children())
+      if (const auto below = child(name)) all = below->remove() && all;
+  } catch (const std::exception&) {
+    return false;
+  }
+  return all;
+}
+
+bool Directory::remove() const noexcept {
+  try {
+    // By way of "..", so that this directory's own parent is meant wherever it is; and only if the name still means
+    // this one.
+    const std::string name = "../" + name_of(path_);
+    struct stat here, there;
+    if (::fstat(fd_.get(), &here) < 0) return false;
+    if (::fstatat(fd_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT;
+    if (here.st_ino != there.st_ino || here.st_dev != there.st_dev) return true;
+    for (const bool last_try : {false, true}) {
+      if (::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENODEV) return true;
+      if (last_try || !remove_children()) return false;
+    }
+  } catch (const std::exception&) {  // no memory for a name
+  }
+  return false;
+}
+
+}  // namespace cgroup

@@ -1,0 +1,354 @@
+#include "cgroup/group.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.hpp"
+#include "base/pid_fd.hpp"
+#include "cgroup/control_file.hpp"
+#include "cgroup/cpuset.hpp"
+#include "cgroup/device_policy.hpp"
+#include "cgroup/freezer.hpp"
+#include "cgroup/part.hpp"
+#include "cgroup/subtree_control.hpp"
+#include "cgroup/text.hpp"
+
+namespace cgroup {
+namespace {
+
+using base::Code;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::microseconds kLongestRetryPause{5000};
+constexpr int kMaxKillRounds = 64;
+
+std::string normalize_partition(const std::string& partition) {
+  std::string path;
+  for (const auto& name : split(partition, "/")) {
+    if (name == "." || name == "..") base::fail(Code::InvalidArg, "invalid resource partition '", partition, "'");
+    path += "/" + name;
+  }
+  return path;
+}
+
+void require_leaf_name(const std::string& leaf) {
+  if (leaf.empty() || leaf == "." || leaf == ".." || leaf.find('/') != leaf.npos)
+    base::fail(Code::InvalidArg, "invalid cgroup name '", leaf, "'");
+}
+
+void apply_write(const Directory& directory, const ControlWrite& write) {
+  const int error = directory.try_write(write.file, write.text);
+  if (error == ENOENT && !write.fallback_file.empty()) return directory.write(write.fallback_file, write.fallback_text);
+  if (error)
+    base::fail_errno_value(error, Code::SystemError, "cannot write '", write.text, "' to '", directory.path(), "/",
+                           write.file, "'");
+}
+
+}  // namespace
+
+struct Group::Impl {
+  Hierarchy hierarchy;
+  std::string path;
+  std::vector<Part> parts;
+  bool owned = false;
+
+  ~Impl() {
+    if (owned) remove(std::chrono::milliseconds(0));
+  }
+
+  const Part* v2() const {
+    const auto found =
+        std::find_if(parts.begin(), parts.end(), [](const Part& part) { return part.mount.version == 2; });
+    return found == parts.end() ? nullptr : &*found;
+  }
+
+  /// The part whose hierarchy has this controller.
+  const Part* find(const std::string& controller) const {
+    const Mount* mount = hierarchy.find(controller);
+    if (!mount) return nullptr;
+    const auto found = std::find_if(parts.begin(), parts.end(), [&](const Part& part) { return part.mount == *mount; });
+    return found == parts.end() ? nullptr : &*found;
+  }
+  const Part& require(const std::string& controller) const {
+    const Part* part = find(controller);
+    if (!part)
+      base::fail(Code::OperationUnsupported, "cgroup controller '", controller, "' is not mounted on this host");
+    return *part;
+  }
+
+  /// Each write with the part it belongs to: a hybrid host may have controllers of both versions.
+  std::vector<std::pair<const Part*, ControlWrite>> writes(const Limits& limits, const Limits& now) const {
+    std::vector<std::pair<const Part*, ControlWrite>> found;
+    for (const int version : {1, 2})
+      for (auto& write : control_writes(limits, version, now)) {
+        const Part& part = require(write.controller);
+        if (part.mount.version == version) found.emplace_back(&part, std::move(write));
+      }
+    return found;
+  }
+
+  void enable_needed(const std::vector<std::pair<const Part*, ControlWrite>>& writes) const;
+  void apply_new(const Limits& limits) const;
+  void apply_change(const Limits& limits, const Limits& now) const;
+  AttachPoint attach_point(const char* leaf) const;
+  bool remove(std::chrono::milliseconds limit) noexcept;
+  bool remove_now() noexcept;
+  bool kill_v2(Scope scope) const;
+  void kill_one_by_one(Scope scope) const;
+  /// Every process is in every hierarchy. Two of them are asked, lest one half way in be missed: v2, where a process
+  /// may be born, and the one that can freeze it.
+  std::vector<const Part*> parts_with_processes() const;
+  std::vector<int> processes(Scope scope) const;
+};
+
+void Group::Impl::enable_needed(const std::vector<std::pair<const Part*, ControlWrite>>& writes) const {
+  const Part* part = v2();
+  if (!part) return;
+  std::set<std::string> needed;
+  for (const auto& [where, write] : writes)
+    if (where == part) needed.insert(v2_name(write.controller));
+  enable_controllers(part->mount, part->directory, path, needed);
+}
+
+void Group::Impl::apply_new(const Limits& limits) const {
+  const auto all = writes(limits, {});
+  enable_needed(all);
+  for (const auto& [part, write] : all) apply_write(part->directory, write);
+  if (!limits.devices) return;
+  const Part& part = require("devices");
+  if (part.mount.version == 1)
+    start_device_list(part.directory, *limits.devices);
+  else
+    attach_device_program(part.directory, *limits.devices);
+}
+
+void Group::Impl::apply_change(const Limits& limits, const Limits& now) const {
+  const auto all = writes(limits, now);
+  if (!all.empty()) enable_needed(all);
+  for (const auto& [part, write] : all) {
+    if (part->mount.version == 1 && write.controller == "cpuset")
+      change_cpuset(part->directory, write.file, write.text);
+    else
+      apply_write(part->directory, write);
+  }
+  if (!limits.devices) return;
+  const Part& part = require("devices");
+  if (part.mount.version == 1)
+    change_device_list(part.directory, *limits.devices);
+  else
+    attach_device_program(part.directory, *limits.devices);
+}
+
+Group::Group(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Group::Group(Group&&) noexcept = default;
+Group& Group::operator=(Group&&) noexcept = default;
+Group::~Group() = default;
+void Group::release() noexcept {
+  if (impl_) impl_->owned = false;
+}
+
+Group Group::create(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf,
+                    const Limits& limits) {
+  require_leaf_name(leaf);
+  auto impl = std::make_unique<Impl>();
+  const std::string where = normalize_partition(partition);
+  impl->hierarchy = hierarchy;
+  impl->path = where + "/" + leaf;
+  impl->owned = true;
+  impl->parts.reserve(hierarchy.mounts().size());
+  for (const auto& mount : hierarchy.mounts())
+    if (used_by_containers(mount)) impl->parts.push_back(create_part(mount, where, leaf));
+  if (impl->parts.empty()) base::fail(Code::OperationUnsupported, "this host has no cgroup file system mounted");
+  impl->apply_new(limits);  // before the leaves: v1 refuses to clear the device list of a directory with children
+  for (const auto& part : impl->parts) part.make_leaves();
+  return Group(std::move(impl));
+}
+
+std::optional<Group> Group::open(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf) {
+  require_leaf_name(leaf);
+  auto impl = std::make_unique<Impl>();
+  impl->hierarchy = hierarchy;
+  impl->path = normalize_partition(partition) + "/" + leaf;
+  for (const auto& mount : hierarchy.mounts()) {
+    if (!used_by_containers(mount)) continue;
+    auto directory = Directory::open(mount.path + impl->path);
+    if (!directory) continue;
+    impl->parts.push_back({mount, std::move(*directory)});
+  }
+  if (impl->parts.empty()) return std::nullopt;
+  return Group(std::move(impl));
+}
+
+const std::string& Group::path() const {
+  return impl_->path;
+}
+
+std::vector<Mount> Group::mounts() const {
+  std::vector<Mount> mounts;
+  for (const auto& part : impl_->parts) mounts.push_back(part.mount);
+  return mounts;
+}
+
+AttachPoint Group::Impl::attach_point(const char* leaf) const {
+  AttachPoint point;
+  for (const auto& part : parts) {
+    if (part.mount.version != 1) continue;
+    const auto own = part.leaf(leaf);
+    point.files.push_back((own ? *own : part.directory).open_file("tasks", O_WRONLY));
+  }
+  point.v1_count = point.files.size();
+  if (const Part* part = v2()) {
+    const auto own = part->leaf(leaf);
+    const Directory& directory = own ? *own : part->directory;
+    point.v2_directory = directory.open_file(".", O_RDONLY | O_DIRECTORY);
+    point.files.push_back(directory.open_file("cgroup.procs", O_WRONLY));
+  }
+  return point;
+}
+
+AttachPoint Group::supervisor_attach_point() const {
+  return impl_->attach_point(kSupervisorLeaf);
+}
+AttachPoint Group::payload_attach_point() const {
+  return impl_->attach_point(kPayloadLeaf);
+}
+
+std::vector<std::string> Group::payload_directories() const {
+  std::vector<std::string> paths;
+  for (const auto& part : impl_->parts) paths.push_back(part.payload().path());
+  return paths;
+}
+
+void Group::freeze() {
+  const Part& part = impl_->require("freezer");
+  cgroup::freeze(part.payload(), part.mount.version, kFreezeTimeout);
+}
+
+void Group::thaw() {
+  const Part& part = impl_->require("freezer");
+  cgroup::thaw(part.payload(), part.mount.version);
+}
+
+bool Group::frozen() const {
+  const Part* part = impl_->find("freezer");
+  return part && is_frozen(part->payload(), part->mount.version);
+}
+
+std::vector<const Part*> Group::Impl::parts_with_processes() const {
+  std::vector<const Part*> chosen;
+  if (const Part* part = v2()) chosen.push_back(part);
+  const Part* freezer = find("freezer");
+  if (freezer && freezer->mount.version == 1) chosen.push_back(freezer);
+  if (chosen.empty() && !parts.empty()) chosen.push_back(&parts.front());
+  return chosen;
+}
+
+std::vector<int> Group::Impl::processes(Scope scope) const {
+  std::set<int> found;
+  for (const Part* part : parts_with_processes()) {
+    std::vector<int> pids;
+    if (scope == Scope::Everything)
+      part->directory.collect_processes(pids);
+    else if (const auto payload = part->leaf(kPayloadLeaf))
+      payload->collect_processes(pids);
+    found.insert(pids.begin(), pids.end());
+  }
+  found.erase(0);  // processes of another pid namespace have no number here
+  return {found.begin(), found.end()};
+}
+
+std::vector<int> Group::processes(Scope scope) const {
+  return impl_->processes(scope);
+}
+
+bool Group::Impl::kill_v2(Scope scope) const {
+  const Part* part = v2();
+  if (!part) return false;
+  const auto payload = scope == Scope::Payload ? part->leaf(kPayloadLeaf) : std::nullopt;
+  return (payload ? *payload : part->directory).try_write("cgroup.kill", "1") == 0;
+}
+
+void Group::Impl::kill_one_by_one(Scope scope) const {
+  // A process with SIGKILL pending can no longer fork, so once a list holds only signalled ones, no other will appear.
+  std::set<int> signalled;
+  for (int round = 0; round < kMaxKillRounds; ++round) {
+    std::vector<base::PidFd> fresh;
+    for (const int pid : processes(scope))
+      if (!signalled.count(pid))
+        if (auto process = base::PidFd::open(pid)) fresh.push_back(std::move(*process));
+    if (fresh.empty()) break;
+    // Read again: a pid may have been given to a stranger between the list and the pidfd.
+    const auto still = processes(scope);
+    for (const auto& process : fresh) {
+      if (!std::binary_search(still.begin(), still.end(), static_cast<int>(process.pid()))) continue;
+      process.signal(SIGKILL);
+      signalled.insert(static_cast<int>(process.pid()));
+    }
+  }
+}
+
+void Group::kill(Scope scope) {
+  const bool done = impl_->kill_v2(scope);  // no such file before 5.14
+  if (!done || impl_->parts.size() > 1) impl_->kill_one_by_one(scope);
+  const Part* freezer = impl_->find("freezer");
+  if (freezer && freezer->mount.version == 1) freezer->payload().try_write("freezer.state", "THAWED");
+}
+
+bool Group::Impl::remove_now() noexcept {
+  std::erase_if(parts, [](const Part& part) { return part.remove(); });
+  return parts.empty();
+}
+
+bool Group::Impl::remove(std::chrono::milliseconds limit) noexcept {
+  const auto deadline = Clock::now() + limit;
+  Backoff backoff(kLongestRetryPause);
+  while (!remove_now()) {
+    if (Clock::now() >= deadline) return false;
+    const Part* part = v2();
+    const base::Fd events(part ? ::openat(part->directory.fd(), "cgroup.events", O_RDONLY | O_CLOEXEC) : -1);
+    const bool populated = events && value_of(read_events(events.get()), "populated") == 1;
+    backoff.wait(populated ? events.get() : -1);  // once v2 is empty, only the others' rmdir can tell
+  }
+  owned = false;
+  return true;
+}
+
+bool Group::remove(std::chrono::milliseconds limit) {
+  return impl_->remove(limit);
+}
+
+Limits Group::limits() const {
+  Limits merged;
+  for (const int version : {1, 2})
+    merged = merge_limits(merged, parse_limits(version, [&](const std::string& controller, const std::string& file) {
+                            const Part* part = impl_->find(controller);
+                            return part && part->mount.version == version ? part->directory.read(file) : std::nullopt;
+                          }));
+  return merged;
+}
+
+void Group::update(const Limits& wanted) {
+  impl_->apply_change(wanted, limits());
+}
+
+Usage Group::usage() const {
+  UsageTexts texts;
+  const auto read = [&](const char* controller, int version, const char* file) -> std::optional<std::string> {
+    const Part* part = impl_->find(controller);
+    return part && part->mount.version == version ? part->directory.read(file) : std::nullopt;
+  };
+  texts.cpuacct_usage = read("cpuacct", 1, "cpuacct.usage");
+  texts.cpuacct_stat = read("cpuacct", 1, "cpuacct.stat");
+  texts.cpu_stat = read("cpuacct", 2, "cpu.stat");
+  const Part* memory = impl_->find("memory");
+  const int version = memory ? memory->mount.version : 2;
+  texts.memory_usage = read("memory", version, version == 1 ? "memory.usage_in_bytes" : "memory.current");
+  texts.memory_limit = read("memory", version, version == 1 ? "memory.limit_in_bytes" : "memory.max");
+  return parse_usage(texts, ::sysconf(_SC_CLK_TCK));
+}
+
+}  // namespace cgroup

@@ -1,0 +1,90 @@
+// One container's cgroup in every hierarchy: made with its limits, known by directory descriptors, removed by its
+// owner. Below it live two leaves, "supervisor" and "payload"; the payload leaf is the container's own cgroup namespace
+// root.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "cgroup/hierarchy.hpp"
+#include "cgroup/limits.hpp"
+#include "cgroup/stats.hpp"
+
+namespace cgroup {
+
+/// Which processes a call means: the container's own, or the supervisor as well.
+enum class Scope { Payload, Everything };
+
+/// How a process gets in. v1: writing "0" to each `tasks` file from the single-threaded process itself avoids the
+/// kernel's RCU wait (measured 10 ms for another process's pid). v2: clone3 with CLONE_INTO_CGROUP, or "0" to
+/// cgroup.procs; the latter waits for RCU even for the writer itself (measured 12 ms), so a process born in
+/// `v2_directory` writes only the first `v1_count` files.
+struct AttachPoint {
+  std::vector<base::Fd> files;  // write "0" to each: v1 tasks files and, last, for v2, cgroup.procs
+  std::size_t v1_count = 0;     // how many of `files` are v1
+  base::Fd v2_directory;        // for CLONE_INTO_CGROUP; empty when no v2 hierarchy is mounted
+};
+
+class Group {
+ public:
+  static constexpr std::chrono::milliseconds kFreezeTimeout{2000};
+
+  /// Makes `partition`/`leaf` (e.g. "/machine" and "lxc-web.libvirt-lxc") in every hierarchy in use, each missing part
+  /// of the partition included, enables controllers top-down, applies `limits`. Everything made is undone on failure.
+  /// Throws OperationFailed if such a group exists and has processes; an empty left-over is removed and made anew.
+  static Group create(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf,
+                      const Limits& limits);
+  /// Finds the group a previous daemon made; nullopt if its directories are gone. Like one released: the destructor
+  /// leaves it.
+  static std::optional<Group> open(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf);
+
+  Group(Group&&) noexcept;
+  Group& operator=(Group&&) noexcept;
+  /// Removes the directories (processes in them are left alone and keep them alive) unless release() was called.
+  ~Group();
+  /// Commit: the directories outlive this object (the daemon stops, containers keep running).
+  void release() noexcept;
+
+  /// "/machine/lxc-web.libvirt-lxc": the path below each mount.
+  const std::string& path() const;
+  AttachPoint supervisor_attach_point() const;
+  AttachPoint payload_attach_point() const;
+
+  /// Directories (one per hierarchy) for the payload leaf, with the mount each belongs to: for mounting inside the
+  /// container and for giving to the mapped root.
+  std::vector<std::string> payload_directories() const;
+  /// The hierarchies this group is in, in the order of payload_directories().
+  std::vector<Mount> mounts() const;
+
+  /// The payload only: the supervisor goes on serving consoles and the daemon. Waits until frozen (v2 by its event, v1
+  /// has none); throws OperationFailed after kFreezeTimeout, thawed again then.
+  void freeze();
+  void thaw();
+  bool frozen() const;
+  /// SIGKILL to everything in the group (cgroup.kill on v2, signal loop on v1), then thaws v1 so that frozen ones can
+  /// die. Does not wait.
+  void kill(Scope scope = Scope::Everything);
+  /// Pids in the group and below.
+  std::vector<int> processes(Scope scope = Scope::Everything) const;
+  /// rmdir of leaves and group; waits for dying processes up to `limit` using cgroup.events / short re-tries. False if
+  /// still busy.
+  bool remove(std::chrono::milliseconds limit);
+
+  /// Live change of what is set in `limits` (members that are nullopt or empty stay as they are).
+  void update(const Limits& limits);
+  /// What the kernel enforces now; `devices` is not read back. Unlimited memory is absent.
+  Limits limits() const;
+  Usage usage() const;
+
+ private:
+  struct Impl;
+  explicit Group(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cgroup

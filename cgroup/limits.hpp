@@ -1,0 +1,36 @@
+// What a container may use, as values; control_file turns them into kernel file contents per hierarchy version.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cgroup {
+
+/// Memory and swap limits at or above this (what the kernel itself shows for "none") mean unlimited.
+inline constexpr std::uint64_t kUnlimitedBytes = 0x7FFFFFFFFFFFF000;
+
+/// One allowed device: type 'c' or 'b', number (-1 is "any"), and any of "rwm".
+struct DeviceRule {
+  char type = 'c';
+  int major = -1, minor = -1;
+  std::string access = "rwm";
+  bool operator==(const DeviceRule&) const = default;
+};
+
+struct Limits {
+  std::optional<std::uint64_t> memory_bytes, memory_soft_bytes;
+  std::optional<std::uint64_t> memory_swap_bytes;  // RAM and swap together, as v1 counts; v2 gets the difference
+  std::optional<std::uint64_t> cpu_shares;         // v1 scale, 2..262144; v2 gets the scaled weight
+  std::optional<std::uint64_t> cpu_period_us;
+  std::optional<std::int64_t> cpu_quota_us;  // negative is unlimited
+  std::string cpuset_cpus, cpuset_mems;      // list syntax, empty is inherited
+  std::optional<unsigned> blkio_weight;
+  std::optional<std::uint64_t> pids_max;
+  /// Everything not listed is denied. nullopt: no device policy.
+  std::optional<std::vector<DeviceRule>> devices;
+  bool operator==(const Limits&) const = default;
+};
+
+}  // namespace cgroup

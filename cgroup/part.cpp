@@ -1,0 +1,96 @@
+#include "cgroup/part.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "cgroup/cpuset.hpp"
+#include "cgroup/text.hpp"
+
+namespace cgroup {
+namespace {
+
+using base::Code;
+
+bool has(const Mount& mount, const char* controller) {
+  return std::find(mount.controllers.begin(), mount.controllers.end(), controller) != mount.controllers.end();
+}
+
+/// The payload needs a directory of its own wherever the container's directory has limits it must not rewrite, or a
+/// state (frozen) the supervisor must not share. cpuacct alone only counts: a directory less to make at every start.
+bool wants_payload_leaf(const Mount& mount) {
+  return mount.version == 2 || mount.controllers != std::vector<std::string>{"cpuacct"};
+}
+
+/// A new v1 directory starts without what its processes need (cpuset), or outside its parent's limits (memory
+/// before 5.11).
+void prepare_new_directory(const Mount& mount, const Directory& directory) {
+  if (mount.version != 1) return;
+  if (has(mount, "cpuset")) inherit_cpuset(directory);
+  if (has(mount, "memory") && parse_number(directory.read("memory.use_hierarchy").value_or("1")) == 0)
+    directory.write("memory.use_hierarchy", "1");
+}
+
+/// Opens the partition, making what is missing. Partitions are shared, so nobody removes them.
+Directory make_partition(const Mount& mount, const std::string& partition) {
+  if (auto there = Directory::open(mount.path + partition)) return std::move(*there);
+  auto at = Directory::open(mount.path);
+  if (!at) base::fail(Code::SystemError, "cgroup mount '", mount.path, "' is gone");
+  for (const auto& name : split(partition, "/")) {
+    const bool made = at->make_child(name);
+    auto next = at->child(name);
+    if (!next) base::fail(Code::SystemError, "cgroup '", at->path(), "/", name, "' vanished");
+    if (made) prepare_new_directory(mount, *next);
+    at = std::move(next);
+  }
+  return std::move(*at);
+}
+
+/// Makes the container's directory. One that is there already is a left-over, unless something lives in it.
+Directory make_container_directory(const Directory& partition, const std::string& leaf) {
+  if (!partition.make_child(leaf)) {
+    const auto old = partition.child(leaf);
+    std::vector<int> pids;
+    if (old) old->collect_processes(pids);
+    if (!pids.empty() || (old && !old->remove()) || !partition.make_child(leaf))
+      base::fail(Code::OperationFailed, "cgroup '", partition.path(), "/", leaf, "' already exists and has processes");
+  }
+  auto made = partition.child(leaf);
+  if (!made) base::fail(Code::SystemError, "cgroup '", partition.path(), "/", leaf, "' vanished");
+  return std::move(*made);
+}
+
+}  // namespace
+
+Directory Part::payload() const {
+  if (auto own = leaf(kPayloadLeaf)) return std::move(*own);
+  return Directory(directory.open_file(".", O_PATH | O_DIRECTORY), directory.path());
+}
+
+void Part::make_leaves() const {
+  if (mount.version == 2) directory.make_child(kSupervisorLeaf);
+  if (wants_payload_leaf(mount)) directory.make_child(kPayloadLeaf);
+}
+
+bool Part::remove() const noexcept {
+  // The usual case without listing anything; whatever else is there, Directory::remove() finds.
+  ::unlinkat(directory.fd(), kSupervisorLeaf, AT_REMOVEDIR);
+  ::unlinkat(directory.fd(), kPayloadLeaf, AT_REMOVEDIR);
+  return directory.remove();
+}
+
+Part create_part(const Mount& mount, const std::string& partition, const std::string& leaf) {
+  const Directory parent = make_partition(mount, partition);
+  Part part{mount, make_container_directory(parent, leaf)};
+  try {
+    prepare_new_directory(mount, part.directory);
+  } catch (...) {
+    part.remove();
+    throw;
+  }
+  return part;
+}
+
+}  // namespace cgroup

@@ -1,0 +1,32 @@
+// The group in one hierarchy: its directory there, with the leaves processes go into.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cgroup/directory.hpp"
+#include "cgroup/hierarchy.hpp"
+
+namespace cgroup {
+
+inline constexpr const char* kSupervisorLeaf = "supervisor";
+inline constexpr const char* kPayloadLeaf = "payload";
+
+struct Part {
+  Mount mount;
+  Directory directory;
+
+  std::optional<Directory> leaf(const char* name) const { return directory.child(name); }
+  /// The payload's own leaf, or the container's directory where it has none.
+  Directory payload() const;
+  /// Both leaves on v2, which allows no processes beside children. On v1 the supervisor lives in the directory itself.
+  void make_leaves() const;
+  /// rmdir of the leaves and whatever else is below, and of the directory. False while something in it is alive.
+  bool remove() const noexcept;
+};
+
+/// Makes `partition`/`leaf` in one hierarchy, missing parts of the (shared, never removed) partition included. A
+/// directory that is there already is removed first; OperationFailed if processes live in it.
+Part create_part(const Mount& mount, const std::string& partition, const std::string& leaf);
+
+}  // namespace cgroup

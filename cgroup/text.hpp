@@ -1,0 +1,20 @@
+// Small readers for the kernel's file formats.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cgroup {
+
+/// Parts of `text` between any of the characters in `separators`; empty parts are left out.
+std::vector<std::string> split(std::string_view text, std::string_view separators);
+std::string trim(std::string_view text);
+/// The number a text begins with; nullopt if it begins with none ("max") or does not fit.
+std::optional<std::uint64_t> parse_number(std::string_view text);
+/// Value of `key` in "key value" lines, as in cpu.stat, cgroup.events and cpuacct.stat.
+std::optional<std::uint64_t> value_of(std::string_view text, std::string_view key);
+
+}  // namespace cgroup

@@ -1,0 +1,57 @@
+// The daemon's end of a supervisor's control socket: typed sends, receives with a deadline. One thread at a time.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/fd.hpp"
+#include "cgroup/group.hpp"
+#include "container/supervisor_protocol.hpp"
+
+namespace container {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+struct ControlMessage {
+  enum class Kind { Packet, Nothing, HangUp } kind = Kind::Nothing;
+  protocol::Type type{};
+  protocol::StatusMessage status{};  // Ready, Status, Exited
+  protocol::FailedMessage failed{};  // Failed
+  std::vector<base::Fd> fds;
+};
+
+class ControlSocket {
+ public:
+  ControlSocket() = default;
+  explicit ControlSocket(base::Fd fd) : fd_(std::move(fd)) {}
+
+  int fd() const { return fd_.get(); }
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+
+  /// False when the supervisor is gone.
+  bool send(protocol::Type type, std::uint32_t number = 0, int attached_fd = -1);
+  bool send_start(int plan, std::uint64_t plan_size, int log, int listener, const cgroup::AttachPoint& supervisor,
+                  const cgroup::AttachPoint& payload);
+
+  /// What is there now, without waiting.
+  ControlMessage receive_now();
+  /// Waits for a packet or hang-up; Kind::Nothing when `deadline` passed.
+  ControlMessage receive(Deadline deadline);
+
+ private:
+  base::Fd fd_;
+};
+
+/// A listening SOCK_SEQPACKET socket DIRECTORY/NAME, mode 0700, replacing a stale one; connecting to one likewise.
+/// Paths longer than sun_path work.
+base::Fd listen_at(const std::string& directory, const std::string& name);
+/// Empty when nobody listens there.
+base::Fd connect_to(const std::string& directory, const std::string& name);
+
+/// What the supervisor could not do, in words: "guest failed to start: cannot mount '/proc': Permission denied".
+base::Error start_failure(const protocol::FailedMessage& failed);
+
+}  // namespace container

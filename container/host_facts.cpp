@@ -1,0 +1,48 @@
+#include "container/host_facts.hpp"
+
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/error.hpp"
+#include "base/fd.hpp"
+
+namespace container {
+
+std::string host_arch() {
+  utsname names{};
+  if (::uname(&names) < 0) base::fail_errno(base::Code::SystemError, "cannot read the machine name");
+  const std::string machine = names.machine;
+  if (machine == "i386" || machine == "i486" || machine == "i586") return "i686";
+  if (machine == "amd64") return "x86_64";
+  return machine;
+}
+
+HostFacts read_host_facts() {
+  HostFacts facts;
+  facts.arch = host_arch();
+  facts.last_capability =
+      static_cast<unsigned>(std::strtoul(base::read_file("/proc/sys/kernel/cap_last_cap").c_str(), nullptr, 10));
+  facts.cgroups = cgroup::Hierarchy::detect();
+  return facts;
+}
+
+std::map<std::string, SourceFacts> read_source_facts(const domain_xml::DomainDefinition& definition) {
+  std::map<std::string, SourceFacts> sources;
+  for (const auto& filesystem : definition.filesystems) {
+    if (filesystem.type != domain_xml::FilesystemType::Mount) continue;
+    SourceFacts facts;
+    struct stat status {};
+    if (::stat(filesystem.source.c_str(), &status) < 0)
+      facts.error = errno;
+    else
+      facts.owner = status.st_uid;
+    if (!facts.error && !S_ISDIR(status.st_mode)) facts.kind = SourceFacts::Kind::Other;
+    sources[filesystem.source] = facts;
+  }
+  return sources;
+}
+
+}  // namespace container

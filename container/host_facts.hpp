@@ -1,0 +1,35 @@
+// What planning must know of this host: facts that hold while it is up, and what the sources of one definition are.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "cgroup/hierarchy.hpp"
+#include "domain-xml/definition.hpp"
+
+namespace container {
+
+struct SourceFacts {
+  enum class Kind { Directory, Other } kind = Kind::Directory;
+  int error = 0;  // errno when it cannot be reached
+  std::uint32_t owner = 0;
+  bool operator==(const SourceFacts&) const = default;
+};
+
+struct HostFacts {
+  std::string arch;              // as libvirt names it, "x86_64"
+  unsigned last_capability = 0;  // the highest number this kernel has
+  cgroup::Hierarchy cgroups;
+  std::map<std::string, SourceFacts> sources;  // host paths the definition mounts
+};
+
+/// The machine word of uname(2) under libvirt's name.
+std::string host_arch();
+
+/// Everything but `sources`. Reads the kernel's files; the launcher does it once.
+HostFacts read_host_facts();
+/// stat(2) of each host path that `definition` wants mounted.
+std::map<std::string, SourceFacts> read_source_facts(const domain_xml::DomainDefinition& definition);
+
+}  // namespace container

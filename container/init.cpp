@@ -1,0 +1,149 @@
+#include "container/init.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "container/channel.hpp"
+#include "container/devices.hpp"
+#include "container/failure.hpp"
+#include "container/identity.hpp"
+#include "container/mount_target.hpp"
+#include "container/namespaces.hpp"
+#include "container/system_calls.hpp"
+
+namespace container {
+namespace {
+
+int supervisor_socket = -1;
+
+template <std::size_t Size>
+void copy_text(char (&to)[Size], const char* from) {
+  std::strncpy(to, from, Size - 1);
+  to[Size - 1] = 0;
+}
+
+/// A failed send means the supervisor is gone, and with it our reason to be.
+void send_record(Record kind, const char* step, const char* object, int error, const int* fds = nullptr,
+                 int fd_count = 0) {
+  static ChildRecord record;
+  record.record = kind;
+  record.error = error;
+  copy_text(record.step, step);
+  copy_text(record.object, object);
+  const std::size_t size = offsetof(ChildRecord, object) + std::strlen(record.object) + 1;
+  if (!send_packet(supervisor_socket, &record, size, fds, fd_count, 0)) _exit(1);
+}
+
+void report_failure(const char* step, const char* object, int error) {
+  send_record(Record::Failed, step, object, error);
+  _exit(1);
+}
+
+void report_created(const char* path) {
+  send_record(Record::Created, "", path, 0);
+}
+
+void wait_for(char word) {
+  char got = 0;
+  ssize_t size;
+  do {
+    size = recv(supervisor_socket, &got, 1, 0);
+  } while (size < 0 && errno == EINTR);
+  if (size != 1 || got != word) _exit(1);
+}
+
+void tie_to_supervisor(const PlanView& plan) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up("tie to supervisor", plan.name);
+  // It may have died just before; its pid cannot tell from inside a new pid namespace, its end of the socket can.
+  char nothing;
+  if (recv(supervisor_socket, &nothing, 1, MSG_DONTWAIT | MSG_PEEK) == 0) _exit(1);
+}
+
+void hand_over_consoles(const Consoles& consoles) {
+  int fds[2 * protocol::kMaxConsoles];
+  const int count = static_cast<int>(consoles.count);
+  for (int i = 0; i < count; i++) {
+    fds[i] = consoles.masters[i];
+    fds[count + i] = consoles.slaves[i];
+  }
+  if (count > 0) send_record(Record::Consoles, "", "", 0, fds, 2 * count);
+}
+
+void take_console(const PlanView& plan, const Consoles& consoles, const Identity& identity) {
+  if (identity.account.uid != 0) {
+    for (std::uint32_t i = 0; i < consoles.count; i++) {
+      if (fchown(consoles.slaves[i], identity.account.uid, static_cast<gid_t>(-1)) != 0)
+        give_up("chown console", plan.init.user);
+    }
+  }
+  const int input = consoles.count > 0 ? consoles.slaves[0] : open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+  if (input < 0) give_up("open", "/dev/null");
+  for (int fd = 0; fd <= 2; fd++) {
+    if (dup2(input, fd) != fd) give_up("open console", plan.name);
+  }
+}
+
+char** pointers_to(const Items<const char*>& texts) {
+  const std::size_t size = sizeof(char*) * (texts.size() + std::size_t{1});
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) give_up("make arguments", "init");
+  char** pointers = static_cast<char**>(memory);
+  std::size_t count = 0;
+  for (const char* text : texts) pointers[count++] = const_cast<char*>(text);
+  pointers[count] = nullptr;
+  return pointers;
+}
+
+[[noreturn]] void execute(const PlanView& plan) {
+  char** arguments = pointers_to(plan.init.arguments);
+  char** environment = pointers_to(plan.init.environment);
+  set_blocked_signals(0);
+  send_record(Record::Executing, "", "", 0);
+  execve(plan.init.path, arguments, environment);
+  give_up("exec", plan.init.path);
+}
+
+}  // namespace
+
+void become_init(const PlanView& plan, ChildInputs inputs) {
+  static Consoles consoles;
+  static Identity identity;
+  supervisor_socket = inputs.supervisor;
+  set_failure_sink(report_failure);
+  set_created_sink(report_created);
+
+  tie_to_supervisor(plan);
+  hand_over_network(plan, inputs.control);
+  enter_cgroup(plan, inputs.payload_files, inputs.payload_count);
+  if ((plan.namespaces & CLONE_NEWUSER) != 0) {
+    wait_for(kIdsMapped);
+    become_mapped_root();
+    tie_to_supervisor(plan);
+  }
+
+  make_filesystems(plan, inputs.trees);
+  enter_root(plan, inputs.trees);
+  make_consoles(plan, inputs.trees.dev, consoles);
+  hand_over_consoles(consoles);
+  apply_mounts(plan, inputs.trees);
+
+  set_hostname(plan);
+  find_identity(plan, inputs.trees.root, identity);
+  if (setsid() < 0) give_up("start session", plan.name);
+  take_console(plan, consoles, identity);
+  if (chdir(plan.init.directory) != 0) give_up("change directory", plan.init.directory);
+  if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) give_up("close descriptors", plan.name);
+  if (plan.wait_for_network) wait_for(kNetworkDone);
+  assume_identity(plan, identity);
+  execute(plan);
+}
+
+}  // namespace container

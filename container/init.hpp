@@ -1,0 +1,19 @@
+// What the cloned child does to become the container's init; ends in exec or gives up.
+#pragma once
+
+#include "container/mounts.hpp"
+#include "container/plan_view.hpp"
+
+namespace container {
+
+struct ChildInputs {
+  MountTrees trees;
+  int control = -1;     // daemon: NetworkReady is sent straight to it
+  int supervisor = -1;  // SEQPACKET: ChildRecords out, single bytes in
+  const int* payload_files = nullptr;
+  int payload_count = 0;
+};
+
+[[noreturn]] void become_init(const PlanView& plan, ChildInputs inputs);
+
+}  // namespace container

@@ -1,0 +1,363 @@
+#include "container/launcher.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <future>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "container/container_links.hpp"
+#include "container/control_socket.hpp"
+#include "container/plan_codec.hpp"
+#include "container/plan_container.hpp"
+#include "container/spawn.hpp"
+#include "container/supervised_container.hpp"
+#include "netlink/link.hpp"
+
+namespace container {
+namespace {
+
+using base::Code;
+using Clock = std::chrono::steady_clock;
+using domain_xml::DomainDefinition;
+using protocol::Type;
+using std::chrono::milliseconds;
+
+constexpr std::chrono::seconds kStartLimit{30};
+constexpr milliseconds kAdoptLimit{5000};
+constexpr milliseconds kEndLimit{2000};
+constexpr std::size_t kMaxSocketName = 80;  // "/proc/self/fd/N/" and this fit into sun_path
+
+/// RUN/NAME.sock; a name too long for a socket path is replaced by the uuid.
+std::string socket_name(const DomainDefinition& definition) {
+  const std::string name = definition.name + ".sock";
+  return name.size() <= kMaxSocketName ? name : base::format_uuid(definition.uuid) + ".sock";
+}
+
+std::string timestamp() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  char text[64];
+  const auto size = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  return std::string(text, size) + "." + std::to_string(1000 + now.tv_nsec / 1'000'000).substr(1) + "+0000";
+}
+
+base::Fd open_log(const LauncherConfig& config, const ContainerPlan& plan) {
+  const std::string path = config.log_directory + "/" + plan.name + ".log";
+  base::Fd log = base::open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
+  const std::string text =
+      timestamp() + ": starting up\n" + config.supervisor_path + " " + plan.name + "\n" + print_plan(plan);
+  base::write_all(log.get(), text.data(), text.size(), path);
+  return log;
+}
+
+/// Sealed: the supervisor maps it and relies on its content not changing.
+base::Fd plan_file(const std::string& bytes) {
+  base::Fd file(::memfd_create("plan", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) base::fail_errno(Code::SystemError, "cannot make a memory file");
+  base::write_all(file.get(), bytes.data(), bytes.size(), "plan");
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+    base::fail_errno(Code::SystemError, "cannot seal the plan");
+  return file;
+}
+
+void give(const std::string& path, const ContainerPlan& plan) {
+  if (::lchown(path.c_str(), plan.root_uid, plan.root_gid) < 0 && errno != ENOENT)
+    base::fail_errno(Code::SystemError, "cannot give '", path, "' to the container");
+}
+
+/// The container's root may arrange its own processes where that is safe: v2 and systemd's own hierarchy.
+void give_payload(const cgroup::Group& group, const ContainerPlan& plan) {
+  if (plan.uid_map.empty()) return;
+  const auto directories = group.payload_directories();
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    const auto& mount = group.mounts().at(i);
+    const bool named = mount.controllers == std::vector<std::string>{"name=systemd"};
+    if (mount.version != 2 && !named) continue;
+    give(directories[i], plan);
+    for (const char* file : {"cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks"})
+      give(directories[i] + "/" + file, plan);
+  }
+}
+
+/// A start in progress. What it has made goes, newest first, unless it is committed.
+class Attempt {
+ public:
+  Attempt(const LauncherConfig& config, const DomainDefinition& definition) {
+    parts_.name = definition.name;
+    parts_.run_directory = config.run_directory;
+    parts_.socket_name = socket_name(definition);
+  }
+  ~Attempt() {
+    if (!committed_) undo();
+  }
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
+  void use_image(RootTargets& targets, const std::string& root) { parts_.root = targets.enter(root); }
+  void make_group(const cgroup::Hierarchy& hierarchy, const CgroupPlace& place, const cgroup::Limits& limits) {
+    parts_.group = cgroup::Group::create(hierarchy, place.partition, place.leaf, limits);
+    parts_.facts.cgroup_partition = place.partition;
+    parts_.facts.cgroup_leaf = place.leaf;
+  }
+  void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log);
+  protocol::StatusMessage await_ready(const std::vector<LinkPlan>& links, LinkNames& names, Deadline deadline);
+  const cgroup::Group& group() const { return *parts_.group; }
+  ContainerParts commit(const protocol::StatusMessage& ready);
+
+ private:
+  void undo() noexcept;
+  [[noreturn]] void fail_for_hang_up();
+  void make_network(const std::vector<LinkPlan>& plans, LinkNames& names, ControlMessage& message);
+
+  ContainerParts parts_;
+  std::vector<netlink::Veth> veths_;
+  bool listening_ = false, committed_ = false;
+};
+
+void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log) {
+  const base::Fd listener = listen_at(parts_.run_directory, parts_.socket_name);
+  listening_ = true;
+  auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
+  parts_.control = ControlSocket(std::move(ours));
+  const auto supervisor_point = parts_.group->supervisor_attach_point();
+  parts_.supervisor = spawn_supervisor({.program = config.supervisor_path,
+                                        .name = plan.name,
+                                        .control = theirs.get(),
+                                        .log = log.get(),
+                                        .v2_directory = supervisor_point.v2_directory.get()});
+  theirs.reset();  // or its death would not hang up
+  const std::string bytes = encode_plan(plan);
+  const base::Fd file = plan_file(bytes);
+  if (!parts_.control.send_start(file.get(), bytes.size(), log.get(), listener.get(), supervisor_point,
+                                 parts_.group->payload_attach_point()))
+    fail_for_hang_up();
+}
+
+void Attempt::fail_for_hang_up() {
+  parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()));
+  std::string how = "without saying why";
+  if (const auto status = parts_.supervisor.reap()) {
+    if (WIFSIGNALED(*status)) how = "by signal " + std::to_string(WTERMSIG(*status));
+    if (WIFEXITED(*status)) how = "with status " + std::to_string(WEXITSTATUS(*status));
+  }
+  base::fail(Code::InternalError, "guest failed to start: supervisor ended ", how);
+}
+
+void Attempt::make_network(const std::vector<LinkPlan>& plans, LinkNames& names, ControlMessage& message) {
+  if (message.fds.size() < 2) base::fail(Code::InternalError, "guest failed to start: no network namespace was sent");
+  veths_ = make_links(plans, names, message.fds[1].get(), std::move(message.fds[0]));
+  if (!parts_.control.send(Type::NetworkDone)) fail_for_hang_up();
+}
+
+protocol::StatusMessage Attempt::await_ready(const std::vector<LinkPlan>& links, LinkNames& names, Deadline deadline) {
+  while (true) {
+    auto message = parts_.control.receive(deadline);
+    if (message.kind == ControlMessage::Kind::Nothing)
+      base::fail(Code::OperationTimeout, "domain '", parts_.name, "' did not start within ", kStartLimit.count(), " s");
+    if (message.kind == ControlMessage::Kind::HangUp) fail_for_hang_up();
+    switch (message.type) {
+      case Type::NetworkReady:
+        make_network(links, names, message);
+        break;
+      case Type::Failed:
+        throw start_failure(message.failed);
+      case Type::Exited:  // init was executed and ended at once: a start all the same
+        parts_.exit = exit_record(message.status.wait_status);
+        return message.status;
+      case Type::Ready:
+        if (message.fds.empty()) base::fail(Code::InternalError, "guest failed to start: no init process was sent");
+        parts_.init = base::PidFd(message.status.init_pid, std::move(message.fds[0]));
+        return message.status;
+      default:
+        break;  // of a newer supervisor
+    }
+  }
+}
+
+/// What a supervisor says about its container, for both a fresh one and one found again.
+void take_status(ContainerParts& parts, const protocol::StatusMessage& status) {
+  parts.facts.init_pid = status.init_pid;
+  parts.facts.console_paths.assign(status.console_paths, status.console_paths + status.consoles);
+  parts.created.assign(status.created, status.created_size);
+}
+
+ContainerParts Attempt::commit(const protocol::StatusMessage& ready) {
+  take_status(parts_, ready);
+  parts_.facts.supervisor_pid = parts_.supervisor.pid();
+  parts_.facts.supervisor_start_time = base::process_start_time(parts_.supervisor.pid());
+  for (auto& veth : veths_) {
+    parts_.facts.host_links.push_back(veth.host_name());
+    parts_.links.emplace_back(veth.host_name(), veth.host_index());
+    veth.release();
+  }
+  parts_.group->release();
+  committed_ = true;
+  return std::move(parts_);
+}
+
+void Attempt::undo() noexcept {
+  try {
+    parts_.control = {};  // a supervisor that has not failed itself undoes its start on hang-up
+    if (parts_.supervisor && !parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()))) {
+      parts_.supervisor.signal(SIGKILL);
+      parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()));
+    }
+    if (parts_.supervisor) parts_.supervisor.reap();
+    if (parts_.group && !parts_.group->remove(milliseconds(0))) {
+      parts_.group->kill();
+      if (!parts_.group->remove(kEndLimit))
+        base::log::warning("domain '{}': cgroup '{}' stays behind", parts_.name, parts_.group->path());
+    }
+  } catch (const base::Error& error) {
+    base::log::warning("domain '{}': undoing a failed start: {}", parts_.name, error.message());
+  }
+  if (listening_) ::unlink((parts_.run_directory + "/" + parts_.socket_name).c_str());
+}
+
+DomainDefinition live_definition(DomainDefinition live, const LauncherConfig& config,
+                                 const std::vector<LinkPlan>& links, const RunningFacts& facts) {
+  if (live.partition.empty()) live.partition = config.default_partition;
+  for (std::size_t i = 0; i < live.interfaces.size(); ++i) {
+    live.interfaces[i].target_dev = facts.host_links.at(i);
+    live.interfaces[i].guest_dev_actual = links[i].veth.guest_name;
+  }
+  for (std::size_t i = 0; i < live.consoles.size(); ++i) {
+    if (i < facts.console_paths.size()) live.consoles[i].path = facts.console_paths[i];
+    live.consoles[i].alias = "console" + std::to_string(i);
+  }
+  return live;
+}
+
+/// The supervisor of `facts`, if the process with that number is still it.
+base::PidFd find_supervisor(const RunningFacts& facts) {
+  if (facts.supervisor_pid <= 0) return {};
+  auto process = base::PidFd::open(facts.supervisor_pid);
+  if (!process || process->wait_exit(0)) return {};
+  if (base::process_start_time(facts.supervisor_pid) != facts.supervisor_start_time) return {};
+  return std::move(*process);
+}
+
+}  // namespace
+
+struct Launcher::Impl {
+  base::EventLoop& loop;
+  LauncherConfig config;
+  HostFacts host = read_host_facts();
+  std::shared_ptr<LinkNames> names = std::make_shared<LinkNames>();
+  std::shared_ptr<RootTargets> targets = std::make_shared<RootTargets>();
+
+  HostFacts facts_for(const DomainDefinition& definition) const {
+    HostFacts facts = host;
+    facts.sources = read_source_facts(definition);
+    return facts;
+  }
+  CgroupPlace place_of(const DomainDefinition& definition) const {
+    auto place = plan_cgroup(definition, config.default_partition);
+    place.partition.insert(0, config.cgroup_root);
+    return place;
+  }
+  std::unique_ptr<Running> make_running(ContainerParts parts) {
+    return std::make_unique<SupervisedContainer>(loop, names, targets, std::move(parts));
+  }
+  bool find_again(const DomainDefinition& live, ContainerParts& parts);
+  void remove_leftovers(const DomainDefinition& live, ContainerParts& parts);
+};
+
+Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
+    : impl_(std::make_unique<Impl>(Impl{loop, std::move(config)})) {}
+Launcher::~Launcher() = default;
+
+Launched Launcher::launch(const DomainDefinition& definition) {
+  const Deadline deadline = Clock::now() + kStartLimit;
+  const auto& config = impl_->config;
+  const auto live = with_root(definition, config.unsafe);
+  const auto plan = plan_container(live, impl_->facts_for(live), config.unsafe);
+  const auto links = plan_links(live);
+  const auto place = impl_->place_of(live);
+  const auto limits = plan_limits(live);
+  require_bridges(links);
+
+  Attempt attempt(config, live);
+  attempt.use_image(*impl_->targets, plan.root_source);
+  const base::Fd log = open_log(config, plan);
+  attempt.make_group(impl_->host.cgroups, place, limits);
+  give_payload(attempt.group(), plan);
+  attempt.start_supervisor(config, plan, log);
+  auto parts = attempt.commit(attempt.await_ready(links, *impl_->names, deadline));
+  auto running_definition = live_definition(live, config, links, parts.facts);
+  return {impl_->make_running(std::move(parts)), std::move(running_definition)};
+}
+
+/// Fills `parts` from a supervisor that still answers.
+bool Launcher::Impl::find_again(const DomainDefinition& live, ContainerParts& parts) {
+  parts.supervisor = find_supervisor(parts.facts);
+  if (!parts.supervisor || !parts.group) return false;
+  parts.control = ControlSocket(connect_to(parts.run_directory, parts.socket_name));
+  if (!parts.control || !parts.control.send(Type::Query)) return false;
+  const Deadline deadline = Clock::now() + kAdoptLimit;
+  while (true) {
+    auto message = parts.control.receive(deadline);
+    if (message.kind != ControlMessage::Kind::Packet) return false;
+    if (message.type != Type::Status && message.type != Type::Exited) continue;
+    take_status(parts, message.status);
+    if (message.status.exited)
+      parts.exit = exit_record(message.status.wait_status);
+    else if (!message.fds.empty())
+      parts.init = base::PidFd(message.status.init_pid, std::move(message.fds[0]));
+    else
+      return false;
+    break;
+  }
+  if (const auto* root = find_root(live)) parts.root = targets->enter(root->source);
+  netlink::Socket host_socket;
+  for (const auto& name : parts.facts.host_links)
+    if (const auto index = netlink::find_link(host_socket, name)) parts.links.emplace_back(name, *index);
+  return true;
+}
+
+/// Ends and removes what a lost supervisor has left. A link is only known to be ours while its container's processes
+/// live.
+void Launcher::Impl::remove_leftovers(const DomainDefinition& live, ContainerParts& parts) {
+  base::log::warning("domain '{}': its supervisor {} is gone, removing what is left", live.name,
+                     parts.facts.supervisor_pid);
+  if (parts.supervisor) {
+    parts.supervisor.signal(SIGKILL);
+    parts.supervisor.wait_exit(static_cast<int>(kEndLimit.count()));
+    parts.supervisor.reap();
+  }
+  if (parts.group && !parts.group->processes().empty()) {
+    netlink::Socket host_socket;
+    for (const auto& name : parts.facts.host_links)
+      if (const auto index = netlink::find_link(host_socket, name)) names->retire(name, *index);
+    parts.group->kill();
+  }
+  if (parts.group && !parts.group->remove(kEndLimit))
+    base::log::warning("domain '{}': cgroup '{}' stays behind", live.name, parts.group->path());
+  ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
+}
+
+std::unique_ptr<Running> Launcher::adopt(const DomainDefinition& live, const RunningFacts& facts) {
+  ContainerParts parts;
+  parts.name = live.name;
+  parts.facts = facts;
+  parts.run_directory = impl_->config.run_directory;
+  parts.socket_name = socket_name(live);
+  if (!facts.cgroup_leaf.empty())
+    parts.group = cgroup::Group::open(impl_->host.cgroups, facts.cgroup_partition, facts.cgroup_leaf);
+  if (impl_->find_again(live, parts)) return impl_->make_running(std::move(parts));
+  impl_->remove_leftovers(live, parts);
+  return nullptr;
+}
+
+}  // namespace container

@@ -1,0 +1,111 @@
+#include "container/mount_target.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include "container/system_calls.hpp"
+
+namespace container {
+namespace {
+
+CreatedSink created_sink = nullptr;
+
+std::uint64_t mount_id(int fd) {
+  struct statx info;
+  return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &info) == 0 ? info.stx_mnt_id : 0;
+}
+
+bool make(int parent, const char* name, bool directory) {
+  return directory ? mkdirat(parent, name, 0755) == 0 : mknodat(parent, name, S_IFREG | 0644, 0) == 0;
+}
+
+/// `path` ends after the component `name`, which is missing in `parent`.
+bool make_component(int root, int parent, const char* path, const char* name, bool directory) {
+  if (!make(parent, name, directory)) return false;  // EEXIST: a link that leads nowhere, and stays one
+  // Only what lies in the image is remembered: the same path elsewhere is somebody else's directory.
+  if (created_sink != nullptr && mount_id(parent) == mount_id(root)) created_sink(path);
+  return true;
+}
+
+/// Walks `path` (writable copy) component by component and makes what is missing.
+bool make_path(int root, char* path, CreateTarget create) {
+  int parent = open_beneath(root, "/", O_PATH | O_DIRECTORY);
+  char* name = path + std::strspn(path, "/");
+  while (parent >= 0 && *name != 0) {
+    const std::size_t size = std::strcspn(name, "/");
+    char* rest = name + size + std::strspn(name + size, "/");
+    const char separator = name[size];
+    name[size] = 0;
+    const bool directory = *rest != 0 || create == CreateTarget::Directory;
+    int next = open_beneath(root, path, O_PATH);
+    if (next < 0 && errno == ENOENT && make_component(root, parent, path, name, directory)) {
+      next = open_beneath(root, path, O_PATH);
+    }
+    const int error = errno;
+    close(parent);
+    errno = error;
+    name[size] = separator;
+    parent = next;
+    name = rest;
+  }
+  if (parent < 0) return false;
+  close(parent);
+  return true;
+}
+
+void remove_one(int root, char* path) {
+  char* slash = std::strrchr(path, '/');
+  if (slash == nullptr || slash[1] == 0) return;
+  *slash = 0;
+  const int parent = open_beneath(root, *path == 0 ? "/" : path, O_PATH | O_DIRECTORY);
+  *slash = '/';
+  if (parent < 0) return;
+  struct stat info;
+  if (fstatat(parent, slash + 1, &info, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (S_ISDIR(info.st_mode)) unlinkat(parent, slash + 1, AT_REMOVEDIR);
+    if (S_ISREG(info.st_mode) && info.st_size == 0) unlinkat(parent, slash + 1, 0);
+  }
+  close(parent);
+}
+
+}  // namespace
+
+void set_created_sink(CreatedSink sink) {
+  created_sink = sink;
+}
+
+int open_mount_target(int root, const char* path, CreateTarget create) {
+  const int target = open_beneath(root, path, O_PATH);
+  if (target >= 0 || errno != ENOENT || create == CreateTarget::No) return target;
+  char copy[PATH_MAX];
+  const std::size_t size = std::strlen(path);
+  if (size >= sizeof copy) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  std::memcpy(copy, path, size + 1);
+  return make_path(root, copy, create) ? open_beneath(root, path, O_PATH) : -1;
+}
+
+void remove_created(const char* root_source, const char* paths, std::size_t size) {
+  const int root = open(root_source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) return;
+  char path[PATH_MAX];
+  while (size > 1) {
+    std::size_t start = size - 1;  // paths[size - 1] is the last one's NUL
+    while (start > 0 && paths[start - 1] != 0) start--;
+    if (size - start <= sizeof path) {
+      std::memcpy(path, paths + start, size - start);
+      remove_one(root, path);
+    }
+    size = start;
+  }
+  close(root);
+}
+
+}  // namespace container

@@ -1,0 +1,32 @@
+// The container's mount tree. What comes from the host is opened as detached trees by the supervisor, so that it is
+// found with the host's eyes and can be idmapped; the child only moves trees and never names a host path.
+//
+// Order in the child: new file systems are made but not yet placed, because the kernel lets a user namespace have proc
+// and sysfs only while fully visible ones are in sight; private propagation, root tree, pivot_root, and the old root
+// goes at once, because lying on top of the new one it would catch every ".." in the image; /dev with its nodes,
+// /dev/pts, consoles; then the plan's steps in their order, so that user file systems may lie below /dev; last the root
+// becomes read-only.
+#pragma once
+
+#include "container/plan_view.hpp"
+
+namespace container {
+
+struct MountTrees {
+  int root = -1;
+  int dev = -1;
+  int* steps = nullptr;  // one per mount step: the tree or file system to place, -1 if none
+};
+
+/// Supervisor, before clone. A missing root or source is reported, never made.
+void open_host_trees(const PlanView& plan, MountTrees& trees);
+/// Supervisor, when the child's user namespace has its maps: idmaps what the plan asks for.
+void shift_host_trees(const PlanView& plan, const MountTrees& trees, int user_namespace);
+
+/// Child, while the host's mounts are still in sight.
+void make_filesystems(const PlanView& plan, MountTrees& trees);
+/// Child: the root tree becomes "/", nothing else is mounted any more, then /dev.
+void enter_root(const PlanView& plan, const MountTrees& trees);
+void apply_mounts(const PlanView& plan, const MountTrees& trees);
+
+}  // namespace container

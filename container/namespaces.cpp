@@ -1,0 +1,78 @@
+#include "container/namespaces.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/netlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "container/channel.hpp"
+#include "container/failure.hpp"
+#include "container/small_text.hpp"
+#include "container/system_calls.hpp"
+
+namespace container {
+namespace {
+
+void set_loopback_up(int socket) {
+  ifreq request = {};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  if (ioctl(socket, SIOCSIFFLAGS, &request) != 0) give_up("set link up", "lo");
+}
+
+void write_map(pid_t child, const char* file, const char* text) {
+  SmallText<64> path;
+  path << "/proc/" << child << "/" << file;
+  if (!write_file(path.c_str(), text)) give_up("write id map", text);
+}
+
+}  // namespace
+
+int map_ids(const PlanView& plan, pid_t child) {
+  write_map(child, "uid_map", plan.uid_map);
+  write_map(child, "gid_map", plan.gid_map);
+  SmallText<64> path;
+  path << "/proc/" << child << "/ns/user";
+  const int user_namespace = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (user_namespace < 0) give_up("open user namespace", path.c_str());
+  return user_namespace;
+}
+
+void hand_over_network(const PlanView& plan, int control) {
+  if (!plan.wait_for_network && !plan.loopback_up) return;
+  const int socket = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (socket < 0) give_up("open netlink socket", plan.name);
+  if (plan.wait_for_network) {
+    const int network = ioctl(socket, SIOCGSKNS);  // the namespace the socket was made in
+    if (network < 0) give_up("open network namespace", plan.name);
+    const int fds[] = {socket, network};
+    const protocol::Header header = make_header(protocol::Type::NetworkReady, sizeof header);
+    if (!send_packet(control, &header, sizeof header, fds, 2, 0)) give_up("report network", plan.name);
+    close(network);
+  }
+  if (plan.loopback_up) set_loopback_up(socket);
+  close(socket);
+}
+
+void enter_cgroup(const PlanView& plan, const int* attach_files, int count) {
+  for (int i = 0; i < count; i++) {
+    if (!write_text(attach_files[i], "0")) give_up("enter cgroup", plan.name);
+  }
+  if ((plan.namespaces & CLONE_NEWCGROUP) != 0 && unshare(CLONE_NEWCGROUP) != 0)
+    give_up("unshare cgroup namespace", plan.name);
+}
+
+void become_mapped_root() {
+  if (setgroups(0, nullptr) != 0) give_up("become root", "groups");
+  if (setresgid(0, 0, 0) != 0) give_up("become root", "gid 0");
+  if (setresuid(0, 0, 0) != 0) give_up("become root", "uid 0");
+}
+
+}  // namespace container

@@ -1,0 +1,21 @@
+// The container's namespaces: id maps from outside; cgroup view, mapped root, loopback and the network hand-over from
+// inside.
+#pragma once
+
+#include <sys/types.h>
+
+#include "container/plan_view.hpp"
+
+namespace container {
+
+/// Supervisor: writes /proc/PID/{uid,gid}_map and returns the user namespace. setgroups stays allowed (we are
+/// privileged).
+int map_ids(const PlanView& plan, pid_t child);
+
+/// Child. The network goes first, so that the daemon makes the links while the mounts are made.
+void hand_over_network(const PlanView& plan, int control);
+/// Writes "0" to each attach file, then makes that cgroup the root of what the container sees.
+void enter_cgroup(const PlanView& plan, const int* attach_files, int count);
+void become_mapped_root();
+
+}  // namespace container

@@ -1,0 +1,58 @@
+#include "container/plan.hpp"
+
+#include <sched.h>
+
+#include "base/error.hpp"
+#include "container/capabilities.hpp"
+#include "container/plan_container.hpp"
+#include "container/plan_parts.hpp"
+#include "container/seccomp.hpp"
+#include "domain-xml/capabilities.hpp"
+
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+
+namespace container {
+namespace {
+
+std::string plan_seccomp(const std::optional<domain_xml::CapabilityFeature>& feature) {
+  if (feature && feature->policy == domain_xml::CapabilityPolicy::Allow) return "";  // "everything" was asked for
+  return seccomp_program(capabilities_asked_for(feature));
+}
+
+}  // namespace
+
+bool has_private_network(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe) {
+  return !unsafe.share_host_network || definition.features.privnet || !definition.interfaces.empty();
+}
+
+ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, const HostFacts& facts,
+                             const UnsafeDefaults& unsafe) {
+  const bool private_network = has_private_network(definition, unsafe);
+  const auto effective = with_root(definition, unsafe);
+  ContainerPlan plan;
+  plan.name = effective.name;
+  plan.hostname = plan_hostname(effective.name);
+  plan.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  if (private_network) plan.namespaces |= CLONE_NEWNET;
+  if (!effective.idmap.empty()) plan.namespaces |= CLONE_NEWUSER;
+  plan_id_maps(plan, effective.idmap);
+
+  plan_devices(plan, effective);
+  plan_root(plan, effective, facts);
+  plan_kernel_mounts(plan, private_network);
+  plan_cgroup_mounts(plan, facts.cgroups);
+  plan_user_mounts(plan, effective, facts);
+
+  plan.wait_for_network = !plan_links(effective).empty();
+  plan.loopback_up = private_network;
+  plan.capabilities = plan_capabilities(effective.features.capabilities, facts.last_capability);
+  plan.seccomp = plan_seccomp(effective.features.capabilities);
+  plan.personality_32bit = !effective.os.arch.empty() && effective.os.arch != facts.arch &&
+                           effective.os.arch == domain_xml::sibling_arch(facts.arch);
+  plan.init = plan_init(effective);
+  return plan;
+}
+
+}  // namespace container

@@ -1,0 +1,67 @@
+// From a definition to everything its start needs, decided before anything exists. Pure: the same definition and facts
+// give the same plans, and a refusal here (with libvirt's code) leaves nothing behind.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cgroup/limits.hpp"
+#include "container/host_facts.hpp"
+#include "container/plan.hpp"
+#include "container/unsafe_defaults.hpp"
+#include "domain-xml/definition.hpp"
+#include "netlink/veth.hpp"
+
+namespace container {
+
+ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, const HostFacts& facts,
+                             const UnsafeDefaults& unsafe);
+
+/// Memory, CPU, process count and devices, for the container's cgroup.
+cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition);
+
+struct CgroupPlace {
+  std::string partition;  // "/machine/prod.partition"
+  std::string leaf;       // "lxc-web-6f1c....libvirt-lxc"
+  bool operator==(const CgroupPlace&) const = default;
+};
+/// `default_partition` is used when the definition names none. Throws ConfigUnsupported for a relative path.
+CgroupPlace plan_cgroup(const domain_xml::DomainDefinition& definition, const std::string& default_partition);
+
+struct AddressPlan {
+  std::string address;
+  unsigned prefix = 0;
+  std::string peer;
+  bool operator==(const AddressPlan&) const = default;
+};
+struct RoutePlan {
+  std::string destination;
+  unsigned prefix = 0;
+  std::string gateway;
+  unsigned metric = 1;
+  bool operator==(const RoutePlan&) const = default;
+};
+struct LinkPlan {
+  netlink::VethPlan veth;  // host_name is empty where the launcher picks the next vnetN
+  bool guest_up = false;
+  std::vector<AddressPlan> addresses;
+  std::vector<RoutePlan> routes;
+  bool operator==(const LinkPlan&) const = default;
+};
+/// One per interface, in order. Throws InternalError or ConfigUnsupported for a type that cannot be started.
+std::vector<LinkPlan> plan_links(const domain_xml::DomainDefinition& definition);
+
+/// True unless the container is to live in the host's network namespace.
+bool has_private_network(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe);
+
+/// The definition with the host's root put first if it has no filesystem on "/" and that is wanted; else unchanged.
+domain_xml::DomainDefinition with_root(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe);
+/// The filesystem on "/", nullptr if there is none.
+const domain_xml::Filesystem* find_root(const domain_xml::DomainDefinition& definition);
+
+/// The container's paths and devices as a user namespace sees them: `id` inside is what on the host. Identity without
+/// map.
+std::optional<std::uint32_t> to_host_id(const std::vector<domain_xml::IdMapEntry>& map, std::uint32_t id);
+
+}  // namespace container

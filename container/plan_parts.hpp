@@ -1,0 +1,27 @@
+// The parts of plan_container(), one file each.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "container/host_facts.hpp"
+#include "container/plan.hpp"
+#include "domain-xml/definition.hpp"
+
+namespace container {
+
+// plan_mounts.cpp
+void plan_root(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts);
+void plan_kernel_mounts(ContainerPlan& plan, bool private_network);
+void plan_cgroup_mounts(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy);
+void plan_user_mounts(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts);
+
+// plan_devices.cpp
+void plan_devices(ContainerPlan& plan, const domain_xml::DomainDefinition& definition);
+
+// plan_identity.cpp
+std::string plan_hostname(const std::string& name);
+void plan_id_maps(ContainerPlan& plan, const domain_xml::IdMap& map);
+InitPlan plan_init(const domain_xml::DomainDefinition& definition);
+
+}  // namespace container

@@ -1,0 +1,47 @@
+// Mount points that starts had to make inside images, to be taken away again. Containers may share one image: removing
+// a directory would also unmount what another container has mounted there, so only the last one of an image removes
+// them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace container {
+
+class RootTargets {
+ public:
+  /// One container's use of an image; leave() before it is destroyed, or what it made stays.
+  class Use {
+   public:
+    Use() = default;
+    Use(Use&& other) noexcept;
+    Use& operator=(Use&& other) noexcept;
+    ~Use() { drop(); }
+    /// `created` as in protocol::StatusMessage. Removes it now if nobody else uses the image, else with the last user.
+    void leave(const std::string& created);
+
+   private:
+    friend class RootTargets;
+    void drop() noexcept;
+    RootTargets* owner_ = nullptr;
+    std::pair<dev_t, ino_t> image_{};
+    std::string root_;
+  };
+
+  /// Throws InternalError naming the directory if it cannot be reached.
+  Use enter(const std::string& root);
+
+ private:
+  struct Image {
+    unsigned users = 0;
+    std::string created;
+  };
+  std::mutex mutex_;
+  std::map<std::pair<dev_t, ino_t>, Image> images_;
+};
+
+}  // namespace container

@@ -1,0 +1,296 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "container/initctl.hpp"
+#include "container/supervised_container.hpp"
+
+namespace container {
+namespace {
+
+using base::Code;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPatience{200};    // longer than any killed container of normal size takes
+constexpr milliseconds kKillLimit{8000};  // then it counts as stuck in the kernel
+constexpr milliseconds kReleaseLimit{2000};
+constexpr milliseconds kRemoveLimit{50}, kRemoveAfterKillLimit{2000};
+
+template <typename Call>
+void logged(const std::string& name, const char* what, Call&& call) noexcept {
+  try {
+    call();
+  } catch (const base::Error& error) {
+    base::log::warning("domain '{}': {} failed: {}", name, what, error.message());
+  } catch (const std::exception& error) {
+    base::log::warning("domain '{}': {} failed: {}", name, what, error.what());
+  }
+}
+
+/// A container may have frozen processes of its own in v1 groups below its payload's, which thawing the payload leaves
+/// alone.
+void thaw_below(const cgroup::Group& group) {
+  const auto directories = group.payload_directories();
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    const auto& mount = group.mounts().at(i);
+    const auto& names = mount.controllers;
+    if (mount.version != 1 || std::find(names.begin(), names.end(), "freezer") == names.end()) continue;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directories[i], ignored))
+      if (entry.is_directory(ignored)) std::ofstream(entry.path() / "freezer.state") << "THAWED";
+    std::ofstream(std::filesystem::path(directories[i]) / "freezer.state") << "THAWED";
+  }
+}
+
+std::string link_target(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::read_symlink(path, ignored).string();
+}
+
+}  // namespace
+
+ExitRecord exit_record(int wait_status) {
+  ExitCause cause = ExitCause::Exited;
+  // The kernel lets no other signal end the init of a pid namespace than SIGKILL and these two, from reboot(2).
+  if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGHUP) cause = ExitCause::Reboot;
+  if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGINT) cause = ExitCause::PowerOff;
+  return {cause, wait_status};
+}
+
+struct SupervisedContainer::Shared {
+  Shared(base::EventLoop& event_loop, ContainerParts container) : loop(event_loop), parts(std::move(container)) {}
+
+  /// Takes what the supervisor has sent. Both the loop and a worker in a hurry do this; `mutex` is held.
+  void pump() {
+    const bool over = parts.supervisor.wait_exit(0);  // asked first: what it said before it ended is there by now
+    while (!hung_up) {
+      const auto message = parts.control.receive_now();
+      if (message.kind == ControlMessage::Kind::Nothing) break;
+      if (message.kind == ControlMessage::Kind::HangUp)
+        hung_up = true;  // alone no end: a newer daemon may have taken over
+      if (message.kind == ControlMessage::Kind::Packet && message.type == protocol::Type::Exited && !parts.exit)
+        parts.exit = exit_record(message.status.wait_status);
+    }
+    if (over && !parts.exit) lose_supervisor();
+    deliver();
+  }
+
+  /// On the loop.
+  void on_event() {
+    const std::scoped_lock lock(mutex);
+    pump();
+    if (hung_up) control_watch = {};
+    if (parts.exit) supervisor_watch = {};
+  }
+
+  void lose_supervisor() {
+    base::log::warning("domain '{}': supervisor {} ended unexpectedly, its container is killed", parts.name,
+                       parts.facts.supervisor_pid);
+    logged(parts.name, "killing it", [&] {
+      if (parts.init) parts.init.signal(SIGKILL);
+      if (parts.group) parts.group->kill();
+    });
+    parts.exit = ExitRecord{ExitCause::SupervisorLost, 0};
+  }
+
+  void deliver() {
+    if (!parts.exit || !call) return;
+    loop.post([report = std::exchange(call, nullptr), record = *parts.exit] { report(record); });
+  }
+
+  base::EventLoop& loop;
+  std::mutex mutex;  // of `parts.control`, `parts.exit`, `call` and `hung_up`
+  ContainerParts parts;
+  std::function<void(ExitRecord)> call;
+  bool hung_up = false;
+  bool cleaned = false;
+  base::Watch control_watch, supervisor_watch;  // loop thread only; last, so that they end before what they watch
+};
+
+SupervisedContainer::SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names,
+                                         std::shared_ptr<RootTargets> targets, ContainerParts parts)
+    : loop_(loop),
+      names_(std::move(names)),
+      targets_(std::move(targets)),
+      shared_(std::make_shared<Shared>(loop, std::move(parts))) {
+  loop_.post([shared = shared_] {
+    const auto wake = [weak = std::weak_ptr(shared)](std::uint32_t) {  // weak: it is what holds the watch
+      if (const auto alive = weak.lock()) alive->on_event();
+    };
+    shared->control_watch = shared->loop.on_fd(shared->parts.control.fd(), EPOLLIN, wake);
+    shared->supervisor_watch = shared->loop.on_fd(shared->parts.supervisor.fd(), EPOLLIN, wake);
+  });
+}
+
+SupervisedContainer::~SupervisedContainer() {
+  if (shared_->parts.group) shared_->parts.group->release();  // the container outlives this object
+  loop_.post([shared = std::move(shared_)] {
+    shared->control_watch = {};
+    shared->supervisor_watch = {};
+  });
+}
+
+pid_t SupervisedContainer::id() const {
+  return shared_->parts.facts.supervisor_pid;
+}
+const RunningFacts& SupervisedContainer::facts() const {
+  return shared_->parts.facts;
+}
+
+void SupervisedContainer::on_exit(std::function<void(ExitRecord)> call) {
+  const std::scoped_lock lock(shared_->mutex);
+  shared_->call = std::move(call);
+  shared_->deliver();
+}
+
+void SupervisedContainer::suspend() {
+  const std::shared_lock lock(group_mutex_);
+  shared_->parts.group->freeze();
+}
+
+void SupervisedContainer::resume() {
+  const std::shared_lock lock(group_mutex_);
+  shared_->parts.group->thaw();
+}
+
+bool SupervisedContainer::suspended() const {
+  const std::shared_lock lock(group_mutex_);
+  return !shared_->cleaned && shared_->parts.group->frozen();
+}
+
+void SupervisedContainer::kill() {
+  auto& parts = shared_->parts;
+  if (!parts.init) return;
+  parts.init.signal(SIGKILL);
+  if (suspended()) parts.group->thaw();
+  if (parts.init.wait_exit(static_cast<int>(kPatience.count()))) return;
+  parts.group->kill(cgroup::Scope::Payload);
+  thaw_below(*parts.group);
+  if (!parts.init.wait_exit(static_cast<int>(kKillLimit.count())))
+    base::fail(Code::OperationFailed, "init process ", parts.init.pid(), " of domain '", parts.name,
+               "' refuses to die");
+}
+
+void SupervisedContainer::await_exit(Deadline deadline) {
+  while (true) {
+    bool hung_up = false;
+    {
+      const std::scoped_lock lock(shared_->mutex);
+      shared_->pump();
+      if (shared_->parts.exit) return;
+      hung_up = shared_->hung_up;
+    }
+    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0) return;
+    pollfd ready[] = {{shared_->parts.supervisor.fd(), POLLIN, 0}, {shared_->parts.control.fd(), POLLIN, 0}};
+    ::poll(ready, hung_up ? 1 : 2, static_cast<int>(left));
+  }
+}
+
+void SupervisedContainer::dismiss_supervisor() {
+  auto& parts = shared_->parts;
+  await_exit(Clock::now() + kReleaseLimit);
+  {
+    const std::scoped_lock lock(shared_->mutex);
+    if (!shared_->hung_up) parts.control.send(protocol::Type::Release);
+  }
+  if (!parts.supervisor.wait_exit(static_cast<int>(kReleaseLimit.count()))) {
+    base::log::warning("domain '{}': supervisor {} does not end, killing it", parts.name, parts.supervisor.pid());
+    parts.supervisor.signal(SIGKILL);
+    parts.supervisor.wait_exit(static_cast<int>(kReleaseLimit.count()));
+  }
+  parts.supervisor.reap();  // nothing to do when an earlier daemon started it
+}
+
+void SupervisedContainer::remove_group() {
+  auto& group = *shared_->parts.group;
+  const std::unique_lock lock(group_mutex_);
+  shared_->cleaned = true;
+  if (group.remove(kRemoveLimit)) return;
+  // Whoever entered from outside (lxc-enter-namespace) is no child of init and outlives it.
+  group.kill();
+  thaw_below(group);
+  if (!group.remove(kRemoveAfterKillLimit))
+    base::fail(Code::OperationFailed, "cgroup '", group.path(), "' is still in use");
+}
+
+void SupervisedContainer::clean_up() noexcept {
+  auto& parts = shared_->parts;
+  logged(parts.name, "letting the supervisor go", [&] { dismiss_supervisor(); });
+  logged(parts.name, "removing its cgroup", [&] { remove_group(); });
+  logged(parts.name, "removing mount points from its image", [&] { parts.root.leave(parts.created); });
+  ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
+  logged(parts.name, "removing its links", [&] {
+    for (const auto& [link, index] : parts.links) names_->retire(link, index);
+  });
+  parts.links.clear();
+}
+
+bool SupervisedContainer::signal_init(int number) {
+  return shared_->parts.init && shared_->parts.init.signal(number);
+}
+
+bool SupervisedContainer::request_runlevel(char runlevel) {
+  return shared_->parts.init && write_runlevel(shared_->parts.init, runlevel);
+}
+
+bool SupervisedContainer::init_is_systemd() const {
+  const auto& init = shared_->parts.init;
+  if (!init) return false;
+  const std::string process = "/proc/" + std::to_string(init.pid());
+  const bool systemd = std::filesystem::path(link_target(process + "/exe")).filename() == "systemd";
+  return systemd && !init.wait_exit(0);
+}
+
+void SupervisedContainer::require_running_init() const {
+  const auto& parts = shared_->parts;
+  if (!parts.init || parts.init.wait_exit(0))
+    base::fail(Code::OperationInvalid, "init process of domain '", parts.name, "' has ended");
+}
+
+base::Fd SupervisedContainer::open_console(std::size_t index) {
+  auto& parts = shared_->parts;
+  if (index >= parts.facts.console_paths.size())
+    base::fail(Code::InternalError, "domain '", parts.name, "' has no console ", index);
+  auto [ours, theirs] = base::socket_pair(SOCK_STREAM);
+  const std::scoped_lock lock(shared_->mutex);
+  if (!parts.control.send(protocol::Type::OpenConsole, static_cast<std::uint32_t>(index), theirs.get()))
+    base::fail(Code::OperationFailed, "supervisor of domain '", parts.name, "' is gone");
+  return std::move(ours);
+}
+
+std::vector<base::Fd> SupervisedContainer::open_namespaces() const {
+  require_running_init();
+  const std::string directory = "/proc/" + std::to_string(shared_->parts.init.pid()) + "/ns/";
+  std::vector<base::Fd> opened;
+  for (const char* name : {"user", "ipc", "uts", "net", "pid", "mnt"}) {
+    base::Fd fd(::open((directory + name).c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd)
+      opened.push_back(std::move(fd));
+    else if (errno != ENOENT)
+      base::fail_errno(Code::SystemError, "cannot open '", directory, name, "'");
+  }
+  require_running_init();  // or the number was another's already when the files were opened
+  return opened;
+}
+
+cgroup::Usage SupervisedContainer::usage() const {
+  const std::shared_lock lock(group_mutex_);
+  if (shared_->cleaned) base::fail(Code::OperationInvalid, "domain '", shared_->parts.name, "' has ended");
+  return shared_->parts.group->usage();
+}
+
+}  // namespace container

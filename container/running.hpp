@@ -1,0 +1,79 @@
+// A running container as the daemon holds it: its supervisor, its init, its cgroup, its network ends. The daemon may die and a
+// later one take the same container over with adopt(); nothing here keeps the container alive or kills it by being destroyed.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
+#include "cgroup/stats.hpp"
+#include "domain-xml/definition.hpp"
+
+namespace container {
+
+enum class ExitCause {
+  Exited,          // init ended by itself; wait_status tells how
+  Reboot,          // guest called reboot(2) RESTART: the kernel ends init with SIGHUP
+  PowerOff,        // guest called reboot(2) HALT or POWER_OFF: SIGINT
+  SupervisorLost,  // the supervisor died; the payload has been killed
+};
+
+struct ExitRecord {
+  ExitCause cause = ExitCause::Exited;
+  int wait_status = 0;  // as wait(2) gives it
+  bool operator==(const ExitRecord&) const = default;
+};
+
+/// What must be on disk to find a container again (driver/store writes it).
+struct RunningFacts {
+  pid_t supervisor_pid = -1;
+  unsigned long long supervisor_start_time = 0;  // proc(5) field 22
+  pid_t init_pid = -1;
+  std::string cgroup_partition, cgroup_leaf;
+  std::vector<std::string> host_links;  // "vnet0" per interface, in order; empty when it has no host end
+  std::vector<std::string> console_paths;  // host pty per console, in order
+  bool operator==(const RunningFacts&) const = default;
+};
+
+class Running {
+ public:
+  virtual ~Running() = default;
+
+  /// The domain id clients see.
+  virtual pid_t id() const = 0;
+  virtual const RunningFacts& facts() const = 0;
+
+  /// `call` runs once on the loop thread when init has ended and everything it wrote to its consoles was taken.
+  /// If that happened before this call, it is posted at once. Set right after launch or adopt.
+  virtual void on_exit(std::function<void(ExitRecord)> call) = 0;
+
+  virtual void suspend() = 0;
+  virtual void resume() = 0;
+  virtual bool suspended() const = 0;
+
+  /// SIGKILL to init through its pidfd (thawed if frozen), waits until it is gone. on_exit is still called.
+  virtual void kill() = 0;
+  /// After init has ended: lets the supervisor go, removes cgroup, state files, stale links. Never throws; logs what stays behind.
+  virtual void clean_up() noexcept = 0;
+
+  /// Signal `number` to init. False if it is gone.
+  virtual bool signal_init(int number) = 0;
+  /// Writes a sysvinit runlevel request ('0' or '6') to the container's own initctl FIFO; false if it has none.
+  virtual bool request_runlevel(char runlevel) = 0;
+  /// True if init is systemd (asks /proc/PID/exe or comm), so that the right shutdown signal is sent.
+  virtual bool init_is_systemd() const = 0;
+
+  /// A socket that carries console `index`'s bytes both ways; unread output comes first. Never blocks the container.
+  virtual base::Fd open_console(std::size_t index) = 0;
+  /// Descriptors of init's namespaces in libvirt's order: user, ipc, uts, net, pid, mnt.
+  virtual std::vector<base::Fd> open_namespaces() const = 0;
+  virtual cgroup::Usage usage() const = 0;
+};
+
+}  // namespace container

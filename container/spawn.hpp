@@ -1,0 +1,22 @@
+// Starts the supervisor: a child born in its cgroup, with only the control socket and a log, of a daemon that has
+// threads.
+#pragma once
+
+#include <string>
+
+#include "base/pid_fd.hpp"
+
+namespace container {
+
+struct SpawnPlan {
+  std::string program;
+  std::string name;       // argv[1], for who reads ps
+  int control = -1;       // becomes protocol::kControlFd
+  int log = -1;           // becomes stdout and stderr
+  int v2_directory = -1;  // born in this cgroup; -1: in the daemon's
+};
+
+/// Blocks until the program is executed. Throws SystemError naming it when that fails; no child is left then.
+base::PidFd spawn_supervisor(const SpawnPlan& plan);
+
+}  // namespace container

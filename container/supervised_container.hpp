@@ -1,0 +1,80 @@
+// A container with a supervisor: what Launcher::launch and adopt hand out. Its control socket is watched on the loop.
+//
+// Threads: on_exit's call runs on the loop. All methods may be called from any worker; kill, clean_up, suspend, resume
+// and the destructor under the domain's job, i.e. one at a time. None may be called on the loop thread except id, facts
+// and on_exit.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "base/pid_fd.hpp"
+#include "cgroup/group.hpp"
+#include "container/control_socket.hpp"
+#include "container/link_names.hpp"
+#include "container/root_targets.hpp"
+#include "container/running.hpp"
+
+namespace container {
+
+/// Everything a container has on the host. Plain: nothing is released by destroying it but descriptors.
+struct ContainerParts {
+  std::string name;
+  RunningFacts facts;
+  ControlSocket control;
+  base::PidFd supervisor;
+  base::PidFd init;  // empty if it ended while no daemon was there
+  std::optional<ExitRecord> exit;
+  std::optional<cgroup::Group> group;
+  RootTargets::Use root;
+  std::string created;  // mount points made in the image, as in protocol::StatusMessage
+  std::string run_directory, socket_name;
+  std::vector<std::pair<std::string, int>> links;  // host ends and their indices
+};
+
+/// wait(2)'s status, as libvirt's clients are told about it.
+ExitRecord exit_record(int wait_status);
+
+class SupervisedContainer final : public Running {
+ public:
+  SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names, std::shared_ptr<RootTargets> targets,
+                      ContainerParts parts);
+  ~SupervisedContainer() override;
+  SupervisedContainer(const SupervisedContainer&) = delete;
+  SupervisedContainer& operator=(const SupervisedContainer&) = delete;
+
+  pid_t id() const override;
+  const RunningFacts& facts() const override;
+  void on_exit(std::function<void(ExitRecord)> call) override;
+  void suspend() override;
+  void resume() override;
+  bool suspended() const override;
+  void kill() override;
+  void clean_up() noexcept override;
+  bool signal_init(int number) override;
+  bool request_runlevel(char runlevel) override;
+  bool init_is_systemd() const override;
+  base::Fd open_console(std::size_t index) override;
+  std::vector<base::Fd> open_namespaces() const override;
+  cgroup::Usage usage() const override;
+
+ private:
+  struct Shared;  // what the loop's callbacks reach
+  void await_exit(Deadline deadline);
+  void dismiss_supervisor();
+  void remove_group();
+  void require_running_init() const;
+
+  base::EventLoop& loop_;
+  std::shared_ptr<LinkNames> names_;
+  std::shared_ptr<RootTargets> targets_;
+  std::shared_ptr<Shared> shared_;
+  mutable std::shared_mutex group_mutex_;  // exclusive: the group is being removed
+};
+
+}  // namespace container

@@ -1,0 +1,166 @@
+// lxcell-supervisor: one per container. The daemon execs it with the control socket as descriptor 3; everything else
+// comes in the Start message. It prepares what must be done outside, clones the child that becomes init, then lives in
+// supervisor_loop.
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "container/channel.hpp"
+#include "container/devices.hpp"
+#include "container/failure.hpp"
+#include "container/init.hpp"
+#include "container/mounts.hpp"
+#include "container/namespaces.hpp"
+#include "container/small_text.hpp"
+#include "container/supervisor_loop.hpp"
+#include "container/system_calls.hpp"
+
+namespace container {
+namespace {
+
+struct Start {
+  Received received;
+  const void* plan_bytes = nullptr;
+  std::size_t plan_size = 0;
+  int v2_directory = -1;
+  const int* supervisor_files = nullptr;
+  int supervisor_count = 0;
+  const int* payload_files = nullptr;
+  int payload_count = 0;
+};
+
+/// Nothing of the daemon's is kept: no descriptors, session, directory or signal dispositions (an inherited
+/// SIGCHLD=ignore would lose init's exit status). Blocked signals are never looked at; children are known by pidfd.
+void detach_from_daemon() {
+  close_range(protocol::kControlFd + 1, ~0U, 0);
+  fcntl(protocol::kControlFd, F_SETFD, FD_CLOEXEC);
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd <= 2; fd++) dup2(null, fd);
+  if (null > 2) close(null);
+  setsid();
+  set_blocked_signals(~std::uint64_t{0});
+  reset_signals();
+  umask(022);
+  if (chdir("/") != 0) give_up("change directory", "/");
+}
+
+void read_plan(Start& start, int plan_fd) {
+  struct stat info;
+  if (fstat(plan_fd, &info) != 0 || static_cast<std::uint64_t>(info.st_size) < start.plan_size)
+    give_up("read plan", "size", EINVAL);
+  void* bytes = mmap(nullptr, start.plan_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, plan_fd, 0);
+  if (bytes == MAP_FAILED) give_up("read plan", "mapping");
+  start.plan_bytes = bytes;
+  if (!view_plan(static_cast<const unsigned char*>(bytes), start.plan_size, supervised.plan))
+    give_up("read plan", "contents", EINVAL);
+  if (supervised.plan.consoles > protocol::kMaxConsoles) give_up("read plan", "consoles", E2BIG);
+}
+
+void receive_start(Start& start) {
+  protocol::StartMessage message;
+  receive_packet(supervised.control, &message, sizeof message, start.received, 0);
+  if (start.received.size != sizeof message || message.header.type != protocol::Type::Start) _exit(1);
+  const bool has_v2 = message.has_v2_directory != 0;
+  const std::uint64_t fds = std::uint64_t{3} + (has_v2 ? 1 : 0) + message.supervisor_files + message.payload_files;
+  if (message.header.version != protocol::kVersion || fds != static_cast<std::uint64_t>(start.received.fd_count)) {
+    give_up("read start message", "version or descriptors", EPROTO);
+  }
+  const int* next = start.received.fds;
+  const int plan_fd = *next++;
+  const int log = *next++;
+  supervised.listener = *next++;
+  if (has_v2) start.v2_directory = *next++;
+  start.supervisor_files = next;
+  start.supervisor_count = static_cast<int>(message.supervisor_files);
+  start.payload_files = next + start.supervisor_count;
+  start.payload_count = static_cast<int>(message.payload_files);
+  dup2(log, STDOUT_FILENO);
+  dup2(log, STDERR_FILENO);
+  close(log);
+  start.plan_size = message.plan_size;
+  read_plan(start, plan_fd);
+  close(plan_fd);
+}
+
+void take_name() {
+  SmallText<16> name;
+  name << "lxcell:" << supervised.plan.name;
+  prctl(PR_SET_NAME, name.c_str());
+}
+
+/// By itself, because writing another process's pid would wait for an RCU grace period (cgroup v1).
+void enter_own_cgroup(const Start& start) {
+  for (int i = 0; i < start.supervisor_count; i++) {
+    if (!write_text(start.supervisor_files[i], "0")) give_up("enter cgroup", "supervisor");
+    close(start.supervisor_files[i]);
+  }
+}
+
+void clone_child(const Start& start, const MountTrees& trees) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    give_up("make socket pair", supervised.plan.name);
+  supervised.child = pair[0];
+  const std::uint64_t flags = supervised.plan.namespaces & ~std::uint64_t{CLONE_NEWCGROUP};  // after it has moved
+  const pid_t pid = clone_process(flags, start.v2_directory, supervised.init_pidfd);
+  if (pid < 0) give_up("clone", supervised.plan.name);
+  if (pid == 0) {
+    close(pair[0]);
+    become_init(supervised.plan, {trees, supervised.control, pair[1], start.payload_files, start.payload_count});
+  }
+  supervised.init_pid = pid;
+  close(pair[1]);
+}
+
+void map_child(const MountTrees& trees) {
+  if ((supervised.plan.namespaces & CLONE_NEWUSER) == 0) return;
+  const int user_namespace = map_ids(supervised.plan, supervised.init_pid);
+  shift_host_trees(supervised.plan, trees, user_namespace);
+  close(user_namespace);
+  if (!send_packet(supervised.child, &kIdsMapped, 1, nullptr, 0, 0)) give_up("continue init", supervised.plan.name);
+}
+
+/// The child has its own descriptors for all of this; ours would keep mounts busy.
+void let_go(const Start& start, const MountTrees& trees) {
+  for (int i = 0; i < start.payload_count; i++) close(start.payload_files[i]);
+  if (start.v2_directory >= 0) close(start.v2_directory);
+  for (std::uint32_t i = 0; i < supervised.plan.mounts.size(); i++) {
+    if (trees.steps[i] >= 0) close(trees.steps[i]);
+  }
+  close(trees.dev);
+  close(trees.root);
+}
+
+int run() {
+  static Start start;
+  MountTrees trees;
+  supervised.control = protocol::kControlFd;
+  set_failure_sink(report_failed_start);
+  detach_from_daemon();
+  receive_start(start);
+  take_name();
+  enter_own_cgroup(start);
+  open_host_trees(supervised.plan, trees);
+  trees.dev = make_dev(supervised.plan);
+  clone_child(start, trees);
+  map_child(trees);
+  // From here on beside the child, which is busy with its mounts.
+  let_go(start, trees);
+  write_file("/proc/self/oom_score_adj", "-1000");  // after clone, as the container must not inherit it
+  open_host_consoles();
+  run_loop();
+}
+
+}  // namespace
+}  // namespace container
+
+int main() {
+  return container::run();
+}

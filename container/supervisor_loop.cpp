@@ -1,0 +1,331 @@
+#include "container/supervisor_loop.hpp"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "container/channel.hpp"
+#include "container/console_relay.hpp"
+#include "container/failure.hpp"
+#include "container/mount_target.hpp"
+#include "container/small_text.hpp"
+#include "container/system_calls.hpp"
+
+namespace container {
+
+using protocol::StatusMessage;
+using protocol::Type;
+
+Supervised supervised;
+
+namespace {
+
+enum Tag : std::uint32_t { kControlTag, kListenerTag, kChildTag, kInitTag, kConsoleTag = 16 };
+constexpr std::uint32_t kSlotsPerConsole = 16;
+/// How long viewers that do not drain their socket may hold back the news of init's end.
+constexpr std::int64_t kLastOutputMilliseconds = 100;
+
+int epoll = -1;
+std::uint32_t console_count = 0;
+Console* consoles = nullptr;  // console_count of them: memory is touched only for those that exist
+StatusMessage status;
+ChildRecord record;  // what was received last, from the child
+Received received;   // or from a daemon
+bool executing = false, ready = false, ended = false;
+std::int64_t viewers_deadline = 0;
+
+void watch(int fd, std::uint32_t tag) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.u32 = tag;
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) give_up("watch descriptor", supervised.plan.name);
+}
+
+void unwatch_and_close(int& fd) {
+  if (fd < 0) return;
+  epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr);
+  close(fd);
+  fd = -1;
+}
+
+void log_line(const char* first, const char* second, const char* third = "") {
+  SmallText<1024> line;
+  line << "supervisor: " << first << second << third << "\n";
+  if (write(STDERR_FILENO, line.c_str(), line.size()) < 0) return;  // a full disk is no reason to stop
+}
+
+void kill_child() {
+  if (supervised.init_pid <= 0) return;
+  kill(supervised.init_pid, SIGKILL);  // ours and not yet reaped, so the pid is nobody else's
+  while (waitpid(supervised.init_pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  supervised.init_pid = 0;
+}
+
+void remember_created(const char* path) {
+  const std::size_t size = std::strlen(path) + 1;
+  if (size > sizeof status.created - status.created_size) return log_line("will stay in the image: ", path);
+  std::memcpy(status.created + status.created_size, path, size);
+  status.created_size += static_cast<std::uint32_t>(size);
+}
+
+/// What the child said before it was killed counts too: it may have made mount points we have not read about.
+void take_late_records() {
+  for (;;) {
+    receive_packet(supervised.child, &record, sizeof record - 1, received, MSG_DONTWAIT);
+    if (received.size <= 0) return;
+    record.object[sizeof record.object - 1] = 0;
+    if (record.record == Record::Created) remember_created(record.object);
+    for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
+  }
+}
+
+void undo_start() {
+  kill_child();
+  if (supervised.child >= 0) take_late_records();
+  if (status.created_size > 0) remove_created(supervised.plan.root_source, status.created, status.created_size);
+}
+
+bool send_status(Type type) {
+  status.header = make_header(type, sizeof status);
+  const int fds = status.exited == 0 ? 1 : 0;
+  return send_packet(supervised.control, &status, sizeof status, &supervised.init_pidfd, fds, MSG_DONTWAIT);
+}
+
+/// A daemon that does not read its socket is as good as gone; it may connect again.
+void tell(Type type) {
+  if (supervised.control >= 0 && !send_status(type)) unwatch_and_close(supervised.control);
+}
+
+/// All but CAP_KILL, which the kernel asks for when our death is to kill an init of another user (PR_SET_PDEATHSIG).
+void drop_capabilities() {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  data[0].permitted = data[0].effective = 1U << CAP_KILL;
+  syscall(SYS_capset, &header, data);
+}
+
+void become_ready() {
+  ready = true;
+  unwatch_and_close(supervised.child);
+  drop_capabilities();
+  status.init_pid = supervised.init_pid;
+  if (!send_status(Type::Ready)) {
+    undo_start();
+    _exit(1);
+  }
+  watch(supervised.listener, kListenerTag);
+  for (std::uint32_t i = 0; i < console_count; i++) consoles[i].start();
+}
+
+void take_consoles() {
+  const int count = received.fd_count / 2;
+  for (int i = 0; i < count && i < static_cast<int>(console_count); i++)
+    consoles[i].attach(received.fds[i], received.fds[count + i]);
+}
+
+void child_ended_early() {
+  int wait_status = 0;
+  SmallText<64> how;
+  kill(supervised.init_pid, SIGKILL);  // ours and not yet reaped, so the pid is nobody else's
+  while (waitpid(supervised.init_pid, &wait_status, 0) < 0 && errno == EINTR) {
+  }
+  supervised.init_pid = 0;
+  if (WIFSIGNALED(wait_status))
+    how << "killed by signal " << WTERMSIG(wait_status);
+  else
+    how << "exit status " << WEXITSTATUS(wait_status);
+  give_up("prepare init", how.c_str(), 0);
+}
+
+void on_child() {
+  while (supervised.child >= 0) {
+    receive_packet(supervised.child, &record, sizeof record - 1, received, MSG_DONTWAIT);
+    if (received.size < 0 && errno == EAGAIN) return;
+    if (received.size <= 0) return executing ? become_ready() : child_ended_early();
+    record.object[sizeof record.object - 1] = 0;
+    switch (record.record) {
+      case Record::Created:
+        remember_created(record.object);
+        break;
+      case Record::Consoles:
+        take_consoles();
+        break;
+      case Record::Executing:
+        executing = true;
+        break;
+      case Record::Failed:
+        give_up(record.step, record.object, record.error);
+    }
+  }
+}
+
+void on_init_end() {
+  on_child();  // the end of file on its socket comes first
+  int wait_status = 0;
+  if (waitpid(supervised.init_pid, &wait_status, WNOHANG) != supervised.init_pid) return;
+  unwatch_and_close(supervised.init_pidfd);
+  status.exited = 1;
+  status.wait_status = wait_status;
+  viewers_deadline = now_milliseconds() + kLastOutputMilliseconds;
+  for (std::uint32_t i = 0; i < console_count; i++) consoles[i].finish();
+}
+
+/// Exited is said when all output has been taken.
+void end_when_drained() {
+  const bool late = now_milliseconds() >= viewers_deadline;
+  for (std::uint32_t i = 0; i < console_count; i++) {
+    if (late && !consoles[i].finished()) consoles[i].drop_viewers();
+    if (!consoles[i].finished()) return;
+  }
+  ended = true;
+  tell(Type::Exited);
+}
+
+void on_message(const protocol::Header& header) {
+  switch (header.type) {
+    case Type::NetworkDone:
+      if (supervised.child >= 0) send_packet(supervised.child, &kNetworkDone, 1, nullptr, 0, MSG_DONTWAIT);
+      break;
+    case Type::OpenConsole:
+      if (header.number < console_count && received.fd_count == 1) {
+        consoles[header.number].add_viewer(received.fds[0]);
+        received.fd_count = 0;
+      }
+      break;
+    case Type::Query:
+      tell(Type::Status);
+      break;
+    case Type::Release:
+      if (status.exited != 0) _exit(0);
+      break;
+    default:
+      break;  // from a newer daemon
+  }
+}
+
+void on_control() {
+  unsigned char buffer[512];
+  receive_packet(supervised.control, buffer, sizeof buffer, received, MSG_DONTWAIT);
+  if (received.size < 0 && errno == EAGAIN) return;
+  if (received.size >= static_cast<ssize_t>(sizeof(protocol::Header))) {
+    protocol::Header header;
+    std::memcpy(&header, buffer, sizeof header);
+    on_message(header);
+    for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
+    return;
+  }
+  for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
+  if (!ready) {
+    // The daemon is gone and nobody knows of this container yet.
+    undo_start();
+    _exit(1);
+  }
+  unwatch_and_close(supervised.control);
+}
+
+bool allowed(int connection) {
+  ucred peer = {};
+  socklen_t size = sizeof peer;
+  return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+}
+
+/// The newest daemon wins: the one before is dead or about to be replaced.
+void on_connection() {
+  const int connection = accept4(supervised.listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (connection < 0) return;
+  if (!allowed(connection)) {
+    close(connection);
+    return;
+  }
+  unwatch_and_close(supervised.control);
+  supervised.control = connection;
+  watch(connection, kControlTag);
+  if (ended) tell(Type::Exited);
+}
+
+void on_event(std::uint32_t tag, std::uint32_t events) {
+  switch (tag) {
+    case kControlTag:
+      return supervised.control >= 0 ? on_control() : void();
+    case kListenerTag:
+      return on_connection();
+    case kChildTag:
+      return on_child();
+    case kInitTag:
+      return status.exited == 0 ? on_init_end() : void();
+    default:
+      break;
+  }
+  const std::uint32_t console = (tag - kConsoleTag) / kSlotsPerConsole;
+  if (console < console_count) consoles[console].on_event((tag - kConsoleTag) % kSlotsPerConsole, events);
+}
+
+int next_timeout() {
+  int timeout = -1;
+  const auto earlier = [&timeout](std::int64_t other) {
+    if (other >= 0 && (timeout < 0 || other < timeout)) timeout = static_cast<int>(other);
+  };
+  for (std::uint32_t i = 0; i < console_count; i++) earlier(consoles[i].timeout());
+  if (status.exited != 0 && !ended) earlier(std::max<std::int64_t>(0, viewers_deadline - now_milliseconds()));
+  return timeout;
+}
+
+}  // namespace
+
+void report_failed_start(const char* step, const char* object, int error) {
+  static protocol::FailedMessage failed;
+  std::strncpy(failed.step, step, sizeof failed.step - 1);
+  std::strncpy(failed.object, object, sizeof failed.object - 1);
+  failed.error = error;
+  failed.header = make_header(Type::Failed, sizeof failed);
+  undo_start();
+  SmallText<16> number;
+  number << error;
+  log_line(step, " failed, errno ", number.c_str());
+  if (supervised.control >= 0) send_packet(supervised.control, &failed, sizeof failed, nullptr, 0, MSG_DONTWAIT);
+  _exit(1);
+}
+
+void open_host_consoles() {
+  epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll < 0) give_up("make epoll", supervised.plan.name);
+  const std::uint32_t wanted = supervised.plan.consoles;
+  void* memory =
+      mmap(nullptr, sizeof(Console) * (wanted + 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) give_up("make consoles", supervised.plan.name);
+  consoles = static_cast<Console*>(memory);
+  for (std::uint32_t i = 0; i < wanted; i++) {
+    new (&consoles[i]) Console;
+    consoles[i].open_host_side(epoll, kConsoleTag + i * kSlotsPerConsole);
+    std::strncpy(status.console_paths[i], consoles[i].host_path(), sizeof status.console_paths[i] - 1);
+  }
+  console_count = status.consoles = wanted;
+}
+
+void run_loop() {
+  fcntl(supervised.listener, F_SETFL, O_NONBLOCK);
+  watch(supervised.control, kControlTag);
+  watch(supervised.child, kChildTag);
+  watch(supervised.init_pidfd, kInitTag);
+  for (;;) {
+    epoll_event events[8];
+    const int count = epoll_wait(epoll, events, 8, next_timeout());
+    for (int i = 0; i < count; i++) on_event(events[i].data.u32, events[i].events);
+    for (std::uint32_t i = 0; i < console_count; i++) consoles[i].tick();
+    if (status.exited != 0 && !ended) end_when_drained();
+  }
+}
+
+}  // namespace container

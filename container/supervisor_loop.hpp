@@ -1,0 +1,30 @@
+// The supervisor after clone: waits for the child to become init, then relays its consoles, answers daemons and keeps
+// the exit status until one has taken it. Sleeps in one epoll_wait; an idle container never wakes it.
+#pragma once
+
+#include <sys/types.h>
+
+#include "container/plan_view.hpp"
+
+namespace container {
+
+struct Supervised {
+  PlanView plan;
+  int control = -1;   // the daemon
+  int listener = -1;  // where later daemons connect
+  int child = -1;     // SEQPACKET to the child, until exec
+  pid_t init_pid = 0;
+  int init_pidfd = -1;
+};
+
+/// Tells the daemon of a failed start after undoing what was done; for set_failure_sink.
+void report_failed_start(const char* step, const char* object, int error);
+
+/// Used by both of them; one per process.
+extern Supervised supervised;
+
+/// Host ptys; may run while the child builds its mounts.
+void open_host_consoles();
+[[noreturn]] void run_loop();
+
+}  // namespace container

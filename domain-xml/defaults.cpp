@@ -1,0 +1,65 @@
+#include "domain-xml/defaults.hpp"
+
+#include <algorithm>
+
+#include "domain-xml/controllers.hpp"
+#include "domain-xml/mac.hpp"
+#include "domain-xml/values.hpp"
+
+namespace domain_xml {
+
+namespace {
+
+/// Open vSwitch knows a port by an id of its own.
+void complete_interface(Interface& interface) {
+  if (interface.mac == MacAddress{}) interface.mac = random_mac();
+  if (interface.virtual_port && interface.virtual_port->type == "openvswitch")
+    interface.virtual_port->parameters.try_emplace("interfaceid", base::format_uuid(base::Uuid::random()));
+}
+
+/// A label without a model is the host's; where the host has none, "none" is all that can be said.
+void complete_label(SecurityLabel& label, const std::string& host_model) {
+  if (label.model.empty()) label.model = host_model;
+  if (label.model == "none") label = {.type = SecurityLabelType::None, .model = "none"};
+}
+
+Element& target_of(Element& device) {
+  auto& children = device.children;
+  const auto named = [&](const char* name) {
+    return std::find_if(children.begin(), children.end(), [&](const Element& child) { return child.name == name; });
+  };
+  if (const auto target = named("target"); target != children.end()) return *target;
+  return *children.insert(named("address"), Element{.name = "target"});  // where it is printed
+}
+
+/// Gives ports without a number the one behind the highest before them.
+void number_ports(std::vector<Element>& devices, std::string_view kind) {
+  unsigned next = 0;
+  for (Element& device : devices) {
+    if (device.name != kind) continue;
+    auto& attributes = target_of(device).attributes;
+    const auto port = std::find_if(attributes.begin(), attributes.end(),
+                                   [](const auto& attribute) { return attribute.first == "port"; });
+    const unsigned number = port == attributes.end() ? next : parse_number<unsigned>(port->second).value_or(next);
+    if (port == attributes.end()) attributes.emplace_back("port", std::to_string(number));
+    next = std::max(next, number + 1);
+  }
+}
+
+}  // namespace
+
+void apply_defaults(DomainDefinition& definition, const DefaultsContext& context) {
+  if (definition.os.arch.empty()) definition.os.arch = context.host_arch;
+  if (definition.emulator.empty()) definition.emulator = context.emulator;
+  if (definition.current_memory_kib == 0 || definition.current_memory_kib > definition.memory_kib)
+    definition.current_memory_kib = definition.memory_kib;
+  for (Filesystem& filesystem : definition.filesystems)
+    if (filesystem.access_mode.empty()) filesystem.access_mode = "passthrough";
+  for (Interface& interface : definition.interfaces) complete_interface(interface);
+  for (SecurityLabel& label : definition.security_labels) complete_label(label, context.security_model);
+  add_controllers(definition);
+  number_ports(definition.other_devices, "serial");
+  number_ports(definition.other_devices, "parallel");
+}
+
+}  // namespace domain_xml

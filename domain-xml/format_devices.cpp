@@ -1,0 +1,102 @@
+#include "domain-xml/format_parts.hpp"
+#include "domain-xml/stored.hpp"
+#include "domain-xml/words.hpp"
+
+namespace domain_xml {
+
+namespace {
+
+std::string octal_mode(unsigned mode) {
+  std::string text = "0000";
+  for (std::size_t digit = 4; digit-- > 0; mode /= 8) text[digit] = static_cast<char>('0' + mode % 8);
+  return text;
+}
+
+/// The driver element also without a type: what format an image has is worth keeping.
+void write_driver(Writer& writer, const Filesystem& filesystem) {
+  if (filesystem.driver_type.empty() && filesystem.driver_format.empty() && filesystem.driver_wrpolicy.empty()) return;
+  writer.open("driver").attribute_if("type", std::string_view(filesystem.driver_type));
+  writer.attribute_if("format", std::string_view(filesystem.driver_format));
+  writer.attribute_if("wrpolicy", std::string_view(filesystem.driver_wrpolicy)).close();
+}
+
+void write_source(Writer& writer, const Filesystem& filesystem) {
+  writer.open("source");
+  switch (filesystem.type) {
+    case FilesystemType::Mount:
+    case FilesystemType::Bind:
+      writer.attribute("dir", filesystem.source);
+      break;
+    case FilesystemType::File:
+      writer.attribute("file", filesystem.source);
+      break;
+    case FilesystemType::Block:
+      writer.attribute("dev", filesystem.source);
+      break;
+    case FilesystemType::Template:
+      writer.attribute("name", filesystem.source);
+      break;
+    case FilesystemType::Ram:
+      writer.attribute("usage", filesystem.ram_usage_bytes / 1024).attribute("units", "KiB");
+      break;
+    case FilesystemType::Volume:
+      writer.attribute("pool", filesystem.pool).attribute("volume", filesystem.volume);
+      break;
+  }
+  writer.close();
+}
+
+void write_space_limit(Writer& writer, const char* name, const std::optional<std::uint64_t>& bytes) {
+  if (bytes) writer.open(name).attribute("unit", "bytes").text(std::to_string(*bytes)).close();
+}
+
+}  // namespace
+
+void write_filesystem(Writer& writer, const Filesystem& filesystem) {
+  writer.open("filesystem").attribute("type", word_for(kFilesystemTypes, filesystem.type));
+  writer.attribute_if("accessmode", std::string_view(filesystem.access_mode));
+  writer.attribute_if("model", std::string_view(filesystem.model));
+  writer.attribute_if("multidevs", std::string_view(filesystem.multidevs));
+  if (filesystem.fmode) writer.attribute("fmode", octal_mode(*filesystem.fmode));
+  if (filesystem.dmode) writer.attribute("dmode", octal_mode(*filesystem.dmode));
+  write_driver(writer, filesystem);
+  write_source(writer, filesystem);
+  writer.open("target").attribute("dir", filesystem.target).close();
+  if (filesystem.readonly) writer.empty("readonly");
+  if (filesystem.address) write_stored(writer, *filesystem.address);
+  write_space_limit(writer, "space_hard_limit", filesystem.space_hard_limit_bytes);
+  write_space_limit(writer, "space_soft_limit", filesystem.space_soft_limit_bytes);
+  writer.close();
+}
+
+void write_console(Writer& writer, const Console& console, unsigned port, View view) {
+  const bool live = view != View::Inactive && !console.path.empty();
+  writer.open("console").attribute("type", console.type);
+  if (live && port == 0) writer.attribute("tty", console.path);
+  if (live) writer.open("source").attribute("path", console.path).close();
+  for (const Element& element : console.others) write_stored(writer, element);
+  writer.open("target").attribute("type", console.target_type).attribute("port", port).close();
+  if (view != View::Inactive && !console.alias.empty()) writer.open("alias").attribute("name", console.alias).close();
+  writer.close();
+}
+
+void write_devices(Writer& writer, const DomainDefinition& definition, View view) {
+  const auto stored = [&](const char* name) { write_stored_named(writer, definition.other_devices, name); };
+  writer.open("devices");
+  writer.leaf_if("emulator", definition.emulator);
+  for (const Disk& disk : definition.disks) write_disk(writer, disk);
+  stored("controller");
+  stored("lease");
+  for (const Filesystem& filesystem : definition.filesystems) write_filesystem(writer, filesystem);
+  for (const Interface& interface : definition.interfaces) write_interface(writer, interface, view);
+  for (const char* name : {"smartcard", "serial", "parallel"}) stored(name);
+  unsigned port = 0;
+  for (const Console& console : definition.consoles) write_console(writer, console, port++, view);
+  for (const char* name : {"channel", "tpm", "graphics", "sound", "audio", "video"}) stored(name);
+  for (const HostDevice& device : definition.host_devices) write_host_device(writer, device);
+  for (const char* name : {"hub", "watchdog", "memballoon", "rng", "nvram", "panic", "shmem", "iommu", "vsock"})
+    stored(name);
+  writer.close();
+}
+
+}  // namespace domain_xml

@@ -1,0 +1,49 @@
+#include "domain-xml/format_parts.hpp"
+#include "domain-xml/stored.hpp"
+
+namespace domain_xml {
+
+namespace {
+
+void write_driver(Writer& writer, const Disk& disk) {
+  if (disk.driver_name.empty() && disk.driver_format.empty() && disk.driver_cache.empty()) return;
+  writer.open("driver").attribute_if("name", std::string_view(disk.driver_name));
+  writer.attribute_if("type", std::string_view(disk.driver_format));
+  writer.attribute_if("cache", std::string_view(disk.driver_cache)).close();
+}
+
+void write_source(Writer& writer, const Disk& disk) {
+  if (disk.source.empty() && !disk.other_source) return;
+  writer.open("source");
+  if (!disk.source.empty()) writer.attribute(disk.type == "block" ? "dev" : "file", disk.source);
+  if (disk.other_source)
+    for (const auto& [name, value] : disk.other_source->attributes) writer.attribute(name, value);
+  writer.attribute_if("startupPolicy", std::string_view(disk.startup_policy));
+  if (disk.other_source)
+    for (const Element& child : disk.other_source->children) write_stored(writer, child);
+  writer.close();
+}
+
+void write_address(Writer& writer, const DriveAddress& address) {
+  writer.open("address").attribute("type", "drive").attribute("controller", address.controller);
+  writer.attribute("bus", address.bus).attribute("target", address.target).attribute("unit", address.unit).close();
+}
+
+}  // namespace
+
+void write_disk(Writer& writer, const Disk& disk) {
+  writer.open("disk").attribute("type", disk.type).attribute("device", disk.device);
+  write_driver(writer, disk);
+  write_source(writer, disk);
+  write_stored_named(writer, disk.others, "backingStore");
+  writer.open("target").attribute("dev", disk.target).attribute("bus", disk.bus).close();
+  write_stored_named(writer, disk.others, "iotune");
+  if (disk.readonly) writer.empty("readonly");
+  for (const char* name : {"shareable", "transient", "serial", "wwn", "vendor", "product", "boot"})
+    write_stored_named(writer, disk.others, name);
+  if (disk.address) write_address(writer, *disk.address);
+  write_stored_named(writer, disk.others, "address");
+  writer.close();
+}
+
+}  // namespace domain_xml

@@ -1,0 +1,127 @@
+#include "domain-xml/format_parts.hpp"
+#include "domain-xml/names.hpp"
+#include "domain-xml/stored.hpp"
+
+namespace domain_xml {
+
+namespace {
+
+template <typename... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+std::string type_of(const Interface& interface, View view) {
+  const auto resolved = [&](const std::string& network, const char* type) {
+    return view == View::Inactive && !network.empty() ? "network" : type;
+  };
+  return std::visit(Overloaded{[](const InterfaceOther& other) { return other.type; },
+                               [&](const InterfaceBridge& b) -> std::string { return resolved(b.network, "bridge"); },
+                               [](const InterfaceNetwork&) -> std::string { return "network"; },
+                               [&](const InterfaceDirect& d) -> std::string { return resolved(d.network, "direct"); },
+                               [](const InterfaceEthernet&) -> std::string { return "ethernet"; }},
+                    interface.source);
+}
+
+/// The network an interface belongs to, as the live forms show it.
+template <typename From>
+void write_network(Writer& writer, const From& from, View view) {
+  writer.attribute_if("network", std::string_view(from.network));
+  writer.attribute_if("portgroup", std::string_view(from.portgroup));
+  if (view != View::Inactive) writer.attribute_if("portid", std::string_view(from.port_id));
+}
+
+void write_source(Writer& writer, const InterfaceBridge& bridge, View view) {
+  writer.open("source");
+  write_network(writer, bridge, view);
+  if (view != View::Inactive || bridge.network.empty()) writer.attribute("bridge", bridge.bridge);
+  writer.close();
+}
+
+void write_source(Writer& writer, const InterfaceNetwork& network, View view) {
+  writer.open("source");
+  write_network(writer, network, view);
+  writer.close();
+}
+
+void write_source(Writer& writer, const InterfaceDirect& direct, View view) {
+  writer.open("source");
+  write_network(writer, direct, view);
+  if (view != View::Inactive || direct.network.empty())
+    writer.attribute("dev", direct.dev).attribute("mode", direct.mode);
+  writer.close();
+}
+
+void write_source(Writer& writer, const InterfaceEthernet& ethernet, View) {
+  if (ethernet == InterfaceEthernet{}) return;
+  writer.open("source");
+  for (const IpAddress& ip : ethernet.host_ips) write_ip(writer, ip);
+  for (const Route& route : ethernet.host_routes) write_route(writer, route);
+  writer.close();
+}
+
+void write_source(Writer& writer, const InterfaceOther& other, View) {
+  if (other.source.empty() && other.source_children.empty()) return;
+  writer.open("source");
+  for (const char* name : kOtherSourceAttributes)
+    if (const auto found = other.source.find(name); found != other.source.end()) writer.attribute(name, found->second);
+  for (const Element& child : other.source_children) write_stored(writer, child);
+  writer.close();
+}
+
+void write_names(Writer& writer, const Interface& interface, View view) {
+  const bool hide_target = view == View::Inactive && is_generated_name(interface.target_dev);
+  if (!interface.target_dev.empty() && !hide_target)
+    writer.open("target").attribute("dev", interface.target_dev).close();
+  const std::string actual = view == View::Inactive ? "" : interface.guest_dev_actual;
+  if (interface.guest_dev.empty() && actual.empty()) return;
+  writer.open("guest").attribute_if("dev", std::string_view(interface.guest_dev));
+  writer.attribute_if("actual", std::string_view(actual)).close();
+}
+
+void write_script(Writer& writer, const char* name, const std::string& path) {
+  if (!path.empty()) writer.open(name).attribute("path", path).close();
+}
+
+}  // namespace
+
+void write_ip(Writer& writer, const IpAddress& ip) {
+  writer.open("ip").attribute("address", ip.address).attribute("family", ip.family);
+  writer.attribute_if("prefix", ip.prefix).attribute_if("peer", std::string_view(ip.peer)).close();
+}
+
+void write_route(Writer& writer, const Route& route) {
+  writer.open("route").attribute_if("family", std::string_view(route.family)).attribute("address", route.address);
+  if (route.netmask.empty())
+    writer.attribute_if("prefix", route.prefix);
+  else
+    writer.attribute("netmask", route.netmask);
+  writer.attribute("gateway", route.gateway).attribute_if("metric", route.metric).close();
+}
+
+void write_interface(Writer& writer, const Interface& interface, View view) {
+  const auto stored = [&](std::initializer_list<const char*> names) {
+    for (const char* name : names) write_stored_named(writer, interface.others, name);
+  };
+  writer.open("interface").attribute("type", type_of(interface, view));
+  writer.open("mac").attribute("address", format_mac(interface.mac));
+  writer.attribute_if("type", std::string_view(interface.mac_type));
+  writer.attribute_if("check", std::string_view(interface.mac_check)).close();
+  std::visit([&](const auto& source) { write_source(writer, source, view); }, interface.source);
+  write_port(writer, interface);
+  for (const IpAddress& ip : interface.ips) write_ip(writer, ip);
+  for (const Route& route : interface.routes) write_route(writer, route);
+  write_script(writer, "script", interface.script);
+  write_script(writer, "downscript", interface.downscript);
+  write_names(writer, interface, view);
+  if (!interface.model.empty()) writer.open("model").attribute("type", interface.model).close();
+  stored({"driver", "backend"});
+  write_filter(writer, interface.filter);
+  stored({"tune"});
+  if (interface.link_up) writer.open("link").attribute("state", *interface.link_up ? "up" : "down").close();
+  if (interface.mtu) writer.open("mtu").attribute("size", *interface.mtu).close();
+  stored({"coalesce", "boot", "rom", "acpi", "teaming", "address"});
+  writer.close();
+}
+
+}  // namespace domain_xml

@@ -1,0 +1,35 @@
+// The parts of a domain document as text, one function each; private to this library.
+#pragma once
+
+#include "domain-xml/definition.hpp"
+#include "domain-xml/format.hpp"
+#include "domain-xml/writer.hpp"
+
+namespace domain_xml {
+
+void write_block_tune(Writer& writer, const BlockTune& tune);
+void write_numa_tune(Writer& writer, const std::optional<NumaTune>& tune);
+void write_security_label(Writer& writer, const SecurityLabel& label, View view);
+bool has_shared_namespaces(const DomainDefinition& definition);
+void write_shared_namespaces(Writer& writer, const DomainDefinition& definition);
+void write_memory_tune(Writer& writer, const MemoryTune& tune);
+void write_vcpu(Writer& writer, const DomainDefinition& definition);
+void write_cpu_tune(Writer& writer, const CpuTune& tune);
+void write_os(Writer& writer, const Os& os);
+void write_idmap(Writer& writer, const IdMap& idmap);
+void write_features(Writer& writer, const Features& features);
+void write_clock(Writer& writer, const Clock& clock);
+void write_devices(Writer& writer, const DomainDefinition& definition, View view);
+
+void write_disk(Writer& writer, const Disk& disk);
+void write_host_device(Writer& writer, const HostDevice& device);
+void write_ip(Writer& writer, const IpAddress& ip);
+void write_route(Writer& writer, const Route& route);
+void write_filesystem(Writer& writer, const Filesystem& filesystem);
+/// vlan, virtualport, bandwidth and port of an interface.
+void write_port(Writer& writer, const Interface& interface);
+void write_filter(Writer& writer, const std::optional<FilterReference>& filter);
+void write_interface(Writer& writer, const Interface& interface, View view);
+void write_console(Writer& writer, const Console& console, unsigned port, View view);
+
+}  // namespace domain_xml

@@ -1,0 +1,67 @@
+#include "domain-xml/schema.hpp"
+
+#include <libxml/relaxng.h>
+
+#include <memory>
+
+#include "base/error.hpp"
+#include "domain-xml/node.hpp"
+
+namespace domain_xml {
+
+using base::Code;
+using base::fail_from;
+using base::From;
+
+namespace {
+
+struct Free {
+  void operator()(xmlRelaxNGParserCtxt* parser) const noexcept { xmlRelaxNGFreeParserCtxt(parser); }
+  void operator()(xmlRelaxNG* schema) const noexcept { xmlRelaxNGFree(schema); }
+  void operator()(xmlRelaxNGValidCtxt* validator) const noexcept { xmlRelaxNGFreeValidCtxt(validator); }
+};
+
+struct FirstError {
+  std::string text, element;
+  int line = 0;
+};
+
+void on_error(void* data, xmlError* error) noexcept {
+  auto& first = *static_cast<FirstError*>(data);
+  if (!first.text.empty() || error->message == nullptr) return;
+  try {
+    first.text = error->message;
+    while (!first.text.empty() && first.text.back() == '\n') first.text.pop_back();
+    first.line = error->line;
+    const auto* node = static_cast<const xmlNode*>(error->node);
+    if (node != nullptr && node->name != nullptr) first.element = reinterpret_cast<const char*>(node->name);
+  } catch (...) {  // out of memory: the document stays refused, without the place
+  }
+}
+
+std::unique_ptr<xmlRelaxNG, Free> read_schema(const std::string& path) {
+  FirstError error;
+  const std::unique_ptr<xmlRelaxNGParserCtxt, Free> parser(xmlRelaxNGNewParserCtxt(path.c_str()));
+  if (!parser) throw std::bad_alloc();
+  xmlRelaxNGSetParserStructuredErrors(parser.get(), on_error, &error);
+  std::unique_ptr<xmlRelaxNG, Free> schema(xmlRelaxNGParse(parser.get()));
+  if (!schema) fail_from(From::Xml, Code::InternalError, "cannot read schema '", path, "': ", error.text);
+  return schema;
+}
+
+}  // namespace
+
+void validate_schema(std::string_view xml, const std::string& schema_path) {
+  const Document document(xml, "(domain_definition)");
+  // Read anew each time: a schema in use is not safe to share between threads, and validation is asked for rarely.
+  const auto schema = read_schema(schema_path);
+  const std::unique_ptr<xmlRelaxNGValidCtxt, Free> validator(xmlRelaxNGNewValidCtxt(schema.get()));
+  if (!validator) throw std::bad_alloc();
+  FirstError error;
+  xmlRelaxNGSetValidStructuredErrors(validator.get(), on_error, &error);
+  if (xmlRelaxNGValidateDoc(validator.get(), document.raw()) == 0) return;
+  fail_from(From::Xml, Code::XmlInvalidSchema, "'", schema_path, "': element '", error.element, "' in line ",
+            error.line, ": ", error.text.empty() ? "is not valid" : error.text);
+}
+
+}  // namespace domain_xml

@@ -1,0 +1,26 @@
+// Elements that are only kept: which of their attributes and children are known, and in which order they are printed,
+// is one table. Everything the table does not name is dropped.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "domain-xml/definition.hpp"
+#include "domain-xml/node.hpp"
+#include "domain-xml/writer.hpp"
+
+namespace domain_xml {
+
+/// Reads `node` by the rule for `path` ("features/hyperv"); refuses missing required attributes and unknown words.
+Element parse_stored(const Node& node, std::string_view path);
+/// The children of `parent` that the rule for `path` names, in its order.
+std::vector<Element> parse_stored_children(const Node& parent, std::string_view path);
+/// The names of the children the rule for `path` knows, in their order of printing.
+std::vector<std::string_view> stored_children(std::string_view path);
+
+void write_stored(Writer& writer, const Element& element);
+/// Those elements of `elements` called `name`.
+void write_stored_named(Writer& writer, const std::vector<Element>& elements, std::string_view name);
+
+}  // namespace domain_xml

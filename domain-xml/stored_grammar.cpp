@@ -1,0 +1,75 @@
+#include "domain-xml/stored_grammar.hpp"
+
+#include <algorithm>
+
+#include "domain-xml/stored_rules.hpp"
+
+namespace domain_xml {
+
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(separator), text.size());
+    if (end != 0) words.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return words;
+}
+
+bool take(std::string_view& rule, char mark) {
+  if (!rule.starts_with(mark)) return false;
+  rule.remove_prefix(1);
+  return true;
+}
+
+StoredAttribute parse_attribute(std::string_view rule) {
+  StoredAttribute attribute;
+  const auto end = std::min(rule.find_first_of("#%+!=:"), rule.size());
+  attribute.name = rule.substr(0, end);
+  rule.remove_prefix(end);
+  if (take(rule, '#')) {
+    attribute.hex_digits = static_cast<unsigned>(rule[0] - '0');
+    rule.remove_prefix(1);
+  }
+  attribute.cpuset = take(rule, '%');
+  attribute.number = take(rule, '+');
+  attribute.required = take(rule, '!');
+  if (take(rule, ':')) {
+    const auto words_at = std::min(rule.find('='), rule.size());
+    attribute.fallback = rule.substr(0, words_at);
+    rule.remove_prefix(words_at);
+  }
+  if (take(rule, '=')) attribute.words = split(rule, '|');
+  return attribute;
+}
+
+StoredChild parse_child(std::string_view rule, std::string_view parent) {
+  StoredChild child;
+  const auto at = rule.find('@');
+  if (at != std::string_view::npos) child.path = rule.substr(at + 1);
+  child.name = rule.substr(0, at);
+  child.repeats = child.name.ends_with('*');
+  child.needs_content = child.name.ends_with('?');
+  child.required = child.name.ends_with('!');
+  if (child.repeats || child.needs_content || child.required) child.name.remove_suffix(1);
+  if (child.path.empty()) child.path = std::string(parent) + '/' + std::string(child.name);
+  return child;
+}
+
+}  // namespace
+
+StoredGrammar stored_grammar(std::string_view path) {
+  StoredGrammar grammar;
+  const auto* rule = std::find_if(std::begin(kStoredRules), std::end(kStoredRules),
+                                  [&](const StoredRule& candidate) { return candidate.path == path; });
+  if (rule == std::end(kStoredRules)) return grammar;
+  for (const std::string_view word : split(rule->attributes, ' ')) grammar.attributes.push_back(parse_attribute(word));
+  grammar.has_text = rule->children == "#";
+  if (grammar.has_text) return grammar;
+  for (const std::string_view word : split(rule->children, ' ')) grammar.children.push_back(parse_child(word, path));
+  return grammar;
+}
+
+}  // namespace domain_xml

@@ -1,0 +1,91 @@
+#include "netlink/link.hpp"
+
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "netlink/message.hpp"
+
+namespace netlink {
+namespace {
+
+using base::Code;
+
+nlattr* attribute(nlmsghdr* answer, int type) {
+  return nlmsg_find_attr(answer, sizeof(ifinfomsg), type);
+}
+
+/// The kernel's description of one link goes to `read`; false if there is no such link.
+template <typename Read>
+bool read_link(Socket& socket, const std::string& name, const Read& read) {
+  if (!valid_link_name(name)) return false;
+  bool found = false;
+  const Message message = get_link_message(name);
+  const Outcome outcome = socket.exchange(message.get(), [&](nlmsghdr* answer) {
+    if (answer->nlmsg_type != RTM_NEWLINK) return;
+    found = true;
+    read(answer);
+  });
+  if (outcome.error != 0 && outcome.error != ENODEV)
+    base::fail_errno_value(outcome.error, Code::SystemError, "cannot look up network device '", name, "'");
+  return found;
+}
+
+}  // namespace
+
+std::optional<int> find_link(Socket& socket, const std::string& name) {
+  int index = 0;
+  const auto read = [&](nlmsghdr* answer) { index = static_cast<ifinfomsg*>(nlmsg_data(answer))->ifi_index; };
+  return read_link(socket, name, read) ? std::optional<int>(index) : std::nullopt;
+}
+
+void set_link_up(Socket& socket, const std::string& name, bool up) {
+  const Message message = set_link_up_message(name, up);
+  socket.request(message.get(), base::join("cannot set network device '", name, "' ", up ? "up" : "down"));
+}
+
+void rename_link(Socket& socket, const std::string& name, const std::string& new_name) {
+  const std::string what = base::join("cannot rename network device '", name, "' to '", new_name, "'");
+  const auto index = find_link(socket, name);
+  if (!index) base::fail_errno_value(ENODEV, Code::SystemError, what);
+  const Message message = rename_link_message(*index, new_name);
+  socket.request(message.get(), what);
+}
+
+void delete_link(Socket& socket, const std::string& name) {
+  const Message message = delete_link_message(name);
+  const Outcome outcome = socket.exchange(message.get());
+  if (outcome.error != 0 && outcome.error != ENODEV)
+    base::fail_errno_value(outcome.error, Code::SystemError, "cannot delete network device '", name, "'");
+}
+
+std::vector<std::string> link_names(Socket& socket) {
+  std::vector<std::string> names;
+  const Message message = list_links_message();
+  const Outcome outcome = socket.exchange(message.get(), [&](nlmsghdr* answer) {
+    nlattr* name = answer->nlmsg_type == RTM_NEWLINK ? attribute(answer, IFLA_IFNAME) : nullptr;
+    if (name) names.emplace_back(nla_get_string(name));
+  });
+  if (outcome.error != 0) base::fail_errno_value(outcome.error, Code::SystemError, "cannot list network devices");
+  return names;
+}
+
+std::optional<LinkStats> link_stats(Socket& socket, const std::string& name) {
+  LinkStats stats;
+  const auto read = [&](nlmsghdr* answer) {
+    nlattr* counters = attribute(answer, IFLA_STATS64);
+    rtnl_link_stats64 kernel{};
+    if (!counters) return;
+    std::memcpy(&kernel, nla_data(counters), std::min(sizeof kernel, static_cast<std::size_t>(nla_len(counters))));
+    stats = {kernel.rx_bytes, kernel.rx_packets, kernel.rx_errors, kernel.rx_dropped,
+             kernel.tx_bytes, kernel.tx_packets, kernel.tx_errors, kernel.tx_dropped};
+  };
+  return read_link(socket, name, read) ? std::optional<LinkStats>(stats) : std::nullopt;
+}
+
+}  // namespace netlink

@@ -1,0 +1,232 @@
+#include "netlink/message.hpp"
+
+#include <arpa/inet.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace netlink {
+namespace {
+
+using base::Code;
+
+/// Appends attributes; running out of room is an internal error, since all our messages are small and bounded.
+class Builder {
+ public:
+  Builder(int type, int flags) : message_(nlmsg_alloc_simple(type, flags)) {
+    if (!message_) base::fail(Code::NoMemory, "netlink message");
+  }
+
+  template <typename Header>
+  Builder& header(const Header& value) {
+    Header copy = value;
+    check(nlmsg_append(message_.get(), &copy, sizeof copy, NLMSG_ALIGNTO));
+    return *this;
+  }
+  Builder& text(int type, const std::string& value) {
+    check(nla_put_string(message_.get(), type, value.c_str()));
+    return *this;
+  }
+  Builder& number(int type, std::uint32_t value) {
+    check(nla_put_u32(message_.get(), type, value));
+    return *this;
+  }
+  Builder& bytes(int type, const void* data, std::size_t size) {
+    check(nla_put(message_.get(), type, static_cast<int>(size), data));
+    return *this;
+  }
+  nlattr* open(int type) {
+    nlattr* nest = nla_nest_start(message_.get(), type);
+    if (!nest) base::fail(Code::InternalError, "netlink message is too long");
+    return nest;
+  }
+  void close(nlattr* nest) { nla_nest_end(message_.get(), nest); }
+  Message take() { return std::move(message_); }
+
+ private:
+  static void check(int result) {
+    if (result < 0) base::fail(Code::InternalError, "netlink message is too long");
+  }
+  Message message_;
+};
+
+void require_link_name(const std::string& name) {
+  if (!valid_link_name(name)) base::fail(Code::InvalidArg, "invalid network device name '", name, "'");
+}
+
+enum class Flag { Keep, Up, Down };
+
+ifinfomsg link_header(Flag flag) {
+  ifinfomsg header{};
+  header.ifi_family = AF_UNSPEC;
+  if (flag != Flag::Keep) header.ifi_change = IFF_UP;
+  if (flag == Flag::Up) header.ifi_flags = IFF_UP;
+  return header;
+}
+
+Builder link_request(int type, int flags, const std::string& name, const ifinfomsg& header) {
+  Builder builder(type, flags);
+  builder.header(header).text(IFLA_IFNAME, name);
+  return builder;
+}
+
+void add_veth_peer(Builder& builder, const VethPlan& plan, int netns) {
+  nlattr* info = builder.open(IFLA_LINKINFO);
+  builder.text(IFLA_INFO_KIND, "veth");
+  nlattr* data = builder.open(IFLA_INFO_DATA);
+  nlattr* peer = builder.open(VETH_INFO_PEER);
+  // The peer cannot be born up: until both ends exist the driver answers ENOTCONN (veth_open).
+  builder.header(link_header(Flag::Keep)).text(IFLA_IFNAME, plan.guest_name);
+  builder.bytes(IFLA_ADDRESS, plan.guest_mac.data(), plan.guest_mac.size());
+  if (plan.mtu) builder.number(IFLA_MTU, *plan.mtu);
+  builder.number(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns));
+  builder.close(peer);
+  builder.close(data);
+  builder.close(info);
+}
+
+struct IpAddress {
+  int family = AF_UNSPEC;
+  std::array<std::uint8_t, 16> bytes{};
+  std::size_t size() const { return family == AF_INET ? 4 : 16; }
+  unsigned bits() const { return static_cast<unsigned>(size()) * 8; }
+};
+
+IpAddress parse_address(const std::string& text) {
+  IpAddress address;
+  for (const int family : {AF_INET, AF_INET6}) {
+    address.family = family;
+    if (::inet_pton(family, text.c_str(), address.bytes.data()) == 1) return address;
+  }
+  base::fail(Code::InvalidArg, "invalid IP address '", text, "'");
+}
+
+void require_prefix(const IpAddress& address, unsigned prefix, const std::string& text) {
+  if (prefix > address.bits()) base::fail(Code::InvalidArg, "invalid prefix ", prefix, " for IP address '", text, "'");
+}
+
+void require_same_family(const IpAddress& one, const IpAddress& other, const std::string& text) {
+  if (one.family != other.family) base::fail(Code::InvalidArg, "IP address '", text, "' is of another family");
+}
+
+IpAddress broadcast_of(IpAddress address, unsigned prefix) {
+  for (unsigned bit = prefix; bit < address.bits(); ++bit)
+    address.bytes[bit / 8] = static_cast<std::uint8_t>(address.bytes[bit / 8] | (0x80U >> (bit % 8)));
+  return address;
+}
+
+}  // namespace
+
+void FreeMessage::operator()(nl_msg* message) const noexcept {
+  nlmsg_free(message);
+}
+
+bool valid_link_name(const std::string& name) {
+  if (name.empty() || name.size() >= IFNAMSIZ || name == "." || name == "..") return false;
+  return name.find_first_of(std::string("/: \t\n\v\f\r\0", 9)) == name.npos;
+}
+
+Mac host_mac(const VethPlan& plan) {
+  if (plan.host_mac) return *plan.host_mac;
+  Mac mac = plan.guest_mac;
+  mac[0] = mac[0] == 0xFE ? 0xFA : 0xFE;
+  return mac;
+}
+
+Message veth_message(const VethPlan& plan, int bridge_index, int netns) {
+  require_link_name(plan.host_name);
+  require_link_name(plan.guest_name);
+  Builder builder = link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, plan.host_name,
+                                 link_header(plan.host_up ? Flag::Up : Flag::Keep));
+  const Mac mac = host_mac(plan);
+  builder.bytes(IFLA_ADDRESS, mac.data(), mac.size());
+  if (plan.mtu) builder.number(IFLA_MTU, *plan.mtu);
+  if (bridge_index) builder.number(IFLA_MASTER, static_cast<std::uint32_t>(bridge_index));
+  add_veth_peer(builder, plan, netns);
+  return builder.take();
+}
+
+Message bridge_message(const std::string& name) {
+  require_link_name(name);
+  Builder builder = link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, link_header(Flag::Up));
+  nlattr* info = builder.open(IFLA_LINKINFO);
+  builder.text(IFLA_INFO_KIND, "bridge");
+  builder.close(info);
+  return builder.take();
+}
+
+Message get_link_message(const std::string& name) {
+  return link_request(RTM_GETLINK, 0, name, link_header(Flag::Keep)).take();
+}
+
+Message list_links_message() {
+  Builder builder(RTM_GETLINK, NLM_F_DUMP);
+  builder.header(link_header(Flag::Keep)).number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return builder.take();
+}
+
+Message delete_link_message(const std::string& name) {
+  return link_request(RTM_DELLINK, 0, name, link_header(Flag::Keep)).take();
+}
+
+Message set_link_up_message(const std::string& name, bool up) {
+  return link_request(RTM_SETLINK, 0, name, link_header(up ? Flag::Up : Flag::Down)).take();
+}
+
+Message rename_link_message(int index, const std::string& name) {
+  require_link_name(name);
+  ifinfomsg header = link_header(Flag::Keep);
+  header.ifi_index = index;
+  return link_request(RTM_SETLINK, 0, name, header).take();
+}
+
+Message address_message(int link_index, const std::string& address, unsigned prefix, const std::string& peer) {
+  const IpAddress local = parse_address(address);
+  const IpAddress other = peer.empty() ? local : parse_address(peer);
+  require_same_family(local, other, peer);
+  require_prefix(local, prefix, address);
+  ifaddrmsg header{};
+  header.ifa_family = static_cast<unsigned char>(local.family);
+  header.ifa_prefixlen = static_cast<unsigned char>(prefix);
+  header.ifa_flags = local.family == AF_INET6 ? IFA_F_NODAD : 0;
+  header.ifa_scope = RT_SCOPE_UNIVERSE;
+  header.ifa_index = static_cast<unsigned>(link_index);
+  Builder builder(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+  builder.header(header).bytes(IFA_LOCAL, local.bytes.data(), local.size());
+  builder.bytes(IFA_ADDRESS, other.bytes.data(), other.size());
+  if (local.family == AF_INET && peer.empty() && prefix < 31)  // RFC 3021: a /31 has none
+    builder.bytes(IFA_BROADCAST, broadcast_of(local, prefix).bytes.data(), local.size());
+  return builder.take();
+}
+
+Message route_message(const std::string& destination, unsigned prefix, const std::string& gateway, unsigned metric) {
+  const IpAddress to = parse_address(destination), via = parse_address(gateway);
+  require_same_family(to, via, gateway);
+  require_prefix(to, prefix, destination);
+  rtmsg header{};
+  header.rtm_family = static_cast<unsigned char>(to.family);
+  header.rtm_dst_len = static_cast<unsigned char>(prefix);
+  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_protocol = RTPROT_STATIC;
+  header.rtm_scope = RT_SCOPE_UNIVERSE;
+  header.rtm_type = RTN_UNICAST;
+  Builder builder(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+  builder.header(header);
+  if (prefix > 0) builder.bytes(RTA_DST, to.bytes.data(), to.size());
+  builder.bytes(RTA_GATEWAY, via.bytes.data(), via.size());
+  if (metric > 0) builder.number(RTA_PRIORITY, metric);
+  return builder.take();
+}
+
+}  // namespace netlink

@@ -1,0 +1,392 @@
+#include "rpc/client_connection.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/log.hpp"
+#include "rpc/error_message.hpp"
+
+namespace rpc {
+namespace {
+
+// Above this the client is not read until it reads us; its calls then wait in its own socket.
+constexpr std::size_t kOutputHighWater = 1u << 20;
+constexpr std::uint32_t kEventSerial = 1;
+
+PacketHeader keepalive_header(std::int32_t procedure) {
+  PacketHeader header;
+  header.program = kKeepaliveProgram;
+  header.procedure = procedure;
+  header.type = static_cast<std::int32_t>(NetMessageType::Message);
+  return header;
+}
+
+constexpr std::int32_t kPing = 1;
+constexpr std::int32_t kPong = 2;
+
+bool is_call(const PacketHeader& header) {
+  return header.is(NetMessageType::Call) || header.is(NetMessageType::CallWithFds);
+}
+
+/// One recvmsg(2). The descriptor that came with the bytes goes into `fd`; more than one means a broken client.
+ssize_t receive_some(int socket, std::vector<char>& buffer, base::Fd& fd, bool& too_many) {
+  iovec piece{buffer.data(), buffer.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got;
+  do {
+    got = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return got;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int raw;
+      std::memcpy(&raw, CMSG_DATA(part) + i * sizeof(int), sizeof raw);
+      base::Fd received(raw);
+      if (fd) too_many = true;
+      if (!fd) fd = std::move(received);
+    }
+  }
+  if (message.msg_flags & MSG_CTRUNC) too_many = true;
+  return got;
+}
+
+}  // namespace
+
+/// Keeps the connection alive while it works, and settles it when the outermost one ends.
+class ClientConnection::Turn {
+ public:
+  explicit Turn(ClientConnection& connection) : connection_(connection.self()) { ++connection_->turns_; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (connection_->turns_ == 1) connection_->settle_guarded();
+    --connection_->turns_;
+  }
+
+ private:
+  std::shared_ptr<ClientConnection> connection_;
+};
+
+struct ClientConnection::PendingCall {
+  PacketHeader header;
+  const ProcedureTable::Entry* entry = nullptr;
+  Call call;
+};
+
+ClientConnection::ClientConnection(ConnectionHost& host, base::Fd socket, std::uint64_t id, PeerCredentials peer,
+                                   SocketAccess access)
+    : host_(host),
+      socket_(std::move(socket)),
+      id_(id),
+      peer_(peer),
+      read_only_socket_(access == SocketAccess::ReadOnly),
+      read_only_(read_only_socket_),
+      keepalive_(host.loop, host.limits.keepalive_interval_seconds * host.limits.keepalive_second,
+                 host.limits.keepalive_count,
+                 {.ping =
+                      [this] {
+                        queue({format_packet(keepalive_header(kPing), {}), {}, {}});
+                      },
+                  .give_up = [this] { drop_soon("no answer to keepalive pings"); },
+                  .excused = [this] { return slots_used_ >= host_.limits.max_client_requests; }}) {}
+
+std::shared_ptr<ClientConnection> ClientConnection::self() {
+  return std::static_pointer_cast<ClientConnection>(shared_from_this());
+}
+
+void ClientConnection::start() {
+  watched_events_ = EPOLLIN;
+  // Weak: the watch lives inside the connection it calls.
+  watch_ = host_.loop.on_fd(socket_.get(), watched_events_, [weak = weak_from_this()](std::uint32_t events) {
+    if (const auto strong = weak.lock()) static_cast<ClientConnection&>(*strong).on_socket(events);
+  });
+}
+
+void ClientConnection::mark_open(bool read_only) {
+  read_only_ = read_only_socket_ || read_only;
+  open_ = true;
+}
+
+void ClientConnection::mark_authenticated() {
+  if (!authenticated_.exchange(true)) on_loop([this] { host_.on_authenticated(*this); });
+}
+
+void ClientConnection::start_keepalive() {
+  on_loop([this] { keepalive_.start(); });
+}
+
+void ClientConnection::on_loop(std::function<void()> work) {
+  const std::scoped_lock lock(remote_mutex_);
+  if (!reachable_) return;
+  host_.loop.post([this, alive = self(), work = std::move(work)] {
+    if (!closed_) work();
+  });
+}
+
+// ---- the loop side ----
+
+void ClientConnection::on_socket(std::uint32_t events) {
+  const Turn turn(*this);
+  if (closed_) return;
+  if ((events & EPOLLIN) && can_take_input()) return receive();
+  if (events & (EPOLLHUP | EPOLLERR)) close({});
+}
+
+void ClientConnection::receive() {
+  base::Fd fd;
+  bool too_many_fds = false;
+  const ssize_t got = receive_some(socket_.get(), host_.read_buffer, fd, too_many_fds);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+  if (got <= 0) return close({});
+  if (too_many_fds) return close("more than one descriptor with a byte");
+  reader_.feed({host_.read_buffer.data(), static_cast<std::size_t>(got)}, std::move(fd));
+}
+
+bool ClientConnection::can_take_input() const {
+  return !closed_ && !leaving_ && slots_used_ < host_.limits.max_client_requests && out_.unsent() < kOutputHighWater;
+}
+
+void ClientConnection::process_input() {
+  input_held_ = false;
+  Packet packet;
+  try {
+    while (!closed_ && drop_reason_.empty()) {
+      if (!can_take_input()) {
+        input_held_ = reader_.buffered() > 0;
+        return;
+      }
+      if (!reader_.next(packet)) return;
+      keepalive_.note_activity();
+      on_packet(packet);
+    }
+  } catch (const std::exception& error) {
+    drop_soon(error.what());
+  }
+}
+
+void ClientConnection::on_packet(Packet& packet) {
+  const PacketHeader& header = packet.header;
+  if (is_call(header)) return on_call(packet);
+  if (header.is(NetMessageType::Stream) || header.is(NetMessageType::StreamHole)) return on_stream_packet(packet);
+  if (header.program == kKeepaliveProgram) on_keepalive_packet(header);
+  // Anything else means nothing from a client and is dropped without a word.
+}
+
+void ClientConnection::on_keepalive_packet(const PacketHeader& header) {
+  if (!header.is(NetMessageType::Message) || header.version != kProtocolVersion || header.procedure != kPing) return;
+  queue({format_packet(keepalive_header(kPong), {}), {}, {}});
+}
+
+void ClientConnection::on_stream_packet(const Packet& packet) {
+  const auto found = streams_.find(packet.header.serial);
+  if (found == streams_.end() || !found->second->belongs_to(packet.header)) return;
+  const auto stream = found->second;  // it may retire itself
+  stream->on_packet(packet);
+}
+
+void ClientConnection::settle_guarded() noexcept {
+  try {
+    settle();
+  } catch (const std::exception& error) {
+    base::log::error("client {}: {}", id_, error.what());
+    drop_soon("its connection failed");
+  }
+}
+
+void ClientConnection::settle() {
+  if (!closed_) {
+    if (!streams_.empty())
+      for (const auto& [serial, stream] : std::map(streams_)) stream->deliver();
+    process_input();
+    if (!closed_) flush();
+    if (!closed_ && !drop_reason_.empty()) close(drop_reason_);
+    if (!closed_) update_watch();
+  }
+  std::exchange(retired_, {}).clear();
+  if (closed_ && running_calls_ == 0 && !ended_) end();
+}
+
+void ClientConnection::schedule() {
+  if (scheduled_ || closed_) return;
+  scheduled_ = true;
+  host_.loop.post([this, alive = self()] {
+    scheduled_ = false;
+    const Turn turn(*this);
+  });
+}
+
+// ---- calls ----
+
+void ClientConnection::on_call(Packet& packet) {
+  Admission admission = admit(host_.table, *this, packet.header, packet.payload);
+  if (!admission.entry) {
+    const PacketHeader answer = packet.header.answer(NetMessageType::Reply, NetMessageStatus::Error);
+    return queue({format_packet(answer, admission.refusal), {}, {}});
+  }
+  auto pending = std::make_shared<PendingCall>();
+  pending->header = packet.header;
+  pending->entry = admission.entry;
+  pending->call.connection = shared_from_this();
+  pending->call.serial = packet.header.serial;
+  pending->call.fds_in = std::move(packet.fds);
+  ++running_calls_;
+  ++slots_used_;
+  if (admission.entry->where == Run::Inline)
+    return finish_call(*pending, run_handler(*pending->entry, pending->call, packet.payload));
+
+  const Priority priority = admission.entry->info->high_priority ? Priority::High : Priority::Ordinary;
+  host_.submit(priority, [&host = host_, alive = self(), pending, payload = std::string(packet.payload)] {
+    auto outcome = std::make_shared<Outcome>(run_handler(*pending->entry, pending->call, payload));
+    host.complete([alive, pending, outcome] { alive->finish_call(*pending, *outcome); });
+  });
+}
+
+void ClientConnection::finish_call(PendingCall& pending, const Outcome& outcome) {
+  const Turn turn(*this);
+  --running_calls_;
+  --slots_used_;
+  if (!closed_) send_reply(pending, outcome);
+  if (pending.call.after_reply) {
+    try {
+      pending.call.after_reply();
+    } catch (const std::exception& error) {
+      base::log::error("{}: after the reply: {}", pending.entry->info->api, error.what());
+    }
+  }
+  pending.call = {};  // here and now: what the handler left behind belongs to the loop thread
+}
+
+void ClientConnection::send_reply(PendingCall& pending, const Outcome& outcome) {
+  const PacketHeader& header = pending.header;
+  if (outcome.failed)
+    return queue({format_packet(header.answer(NetMessageType::Reply, NetMessageStatus::Error), outcome.body), {}, {}});
+  if (pending.call.stream_peer && streams_.contains(header.serial)) {
+    const base::Error error(base::Code::Rpc, base::From::Rpc, base::join("stream ", header.serial, " is open already"));
+    return queue(
+        {format_packet(header.answer(NetMessageType::Reply, NetMessageStatus::Error), encode_error(error)), {}, {}});
+  }
+  auto& fds = pending.call.fds_out;
+  const NetMessageType type = fds.empty() ? NetMessageType::Reply : NetMessageType::ReplyWithFds;
+  const std::size_t fd_count = fds.size();
+  queue({format_packet(header.answer(type, NetMessageStatus::Ok), outcome.body, fd_count), std::move(fds), {}});
+  if (header.program == kRemoteProgram && header.procedure == proc::ConnectClose::kNumber) leaving_ = true;
+  if (pending.call.stream_peer) open_stream(pending);
+}
+
+void ClientConnection::open_stream(PendingCall& pending) {
+  StreamOwner& owner = *this;
+  const auto stream = std::make_shared<ClientStream>(owner, pending.header, std::move(pending.call.stream_peer));
+  streams_.emplace(pending.header.serial, stream);
+  stream->open();
+}
+
+void ClientConnection::retire(std::uint32_t serial) {
+  const auto found = streams_.find(serial);
+  if (found == streams_.end()) return;
+  retired_.push_back(std::move(found->second));
+  streams_.erase(found);
+  wake();
+}
+
+// ---- output ----
+
+void ClientConnection::send_event(std::uint32_t program, std::int32_t procedure, Encoder body) {
+  PacketHeader header;
+  header.program = program;
+  header.procedure = procedure;
+  header.type = static_cast<std::int32_t>(NetMessageType::Message);
+  header.serial = kEventSerial;
+  const std::scoped_lock lock(remote_mutex_);
+  if (!reachable_) return;
+  events_.push_back(format_packet(header, body.bytes()));
+  if (events_.size() > 1) return;  // draining is on its way
+  host_.loop.post([this, alive = self()] { drain_events(); });
+}
+
+void ClientConnection::drain_events() {
+  std::vector<std::string> events;
+  {
+    const std::scoped_lock lock(remote_mutex_);
+    events.swap(events_);
+  }
+  const Turn turn(*this);
+  for (auto& event : events) queue({std::move(event), {}, {}});
+}
+
+void ClientConnection::queue(OutQueue::Item item) {
+  if (closed_) return;
+  const std::size_t limit = host_.limits.max_unsent_bytes;
+  if (out_.unsent() > limit) out_.flush(socket_.get(), written_);
+  if (out_.unsent() > limit) return drop_soon(base::join("it leaves ", out_.unsent(), " bytes unread"));
+  out_.push(std::move(item));
+  wake();
+}
+
+void ClientConnection::drop_soon(const std::string& reason) {
+  if (drop_reason_.empty()) drop_reason_ = reason;
+  wake();
+}
+
+void ClientConnection::flush() {
+  const OutQueue::Result result = out_.flush(socket_.get(), written_);
+  if (result == OutQueue::Result::Broken) return close({});
+  if (leaving_ && out_.empty()) return close({});
+  const bool was_empty = out_.empty();
+  for (const auto& weak : std::exchange(written_, {}))
+    if (const auto stream = weak.lock()) stream->on_written();
+  // What a peer sent just now, and input that waited for room, have their turn after everybody else.
+  if ((was_empty && !out_.empty()) || (input_held_ && can_take_input())) schedule();
+}
+
+void ClientConnection::update_watch() {
+  const std::uint32_t wanted = (can_take_input() ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT);
+  if (wanted == watched_events_) return;
+  watched_events_ = wanted;
+  watch_.set_events(wanted);
+}
+
+// ---- the end ----
+
+void ClientConnection::close(const std::string& reason) {
+  if (closed_) return;
+  const Turn turn(*this);
+  closed_ = true;
+  if (!reason.empty()) base::log::warning("client {} (pid {}, uid {}) dropped: {}", id_, peer_.pid, peer_.uid, reason);
+  {
+    const std::scoped_lock lock(remote_mutex_);
+    reachable_ = false;
+    events_.clear();
+  }
+  keepalive_.stop();
+  watch_ = {};
+  for (const auto& [serial, stream] : std::map(streams_)) stream->abandon();
+  out_.clear();
+  written_.clear();
+  socket_.reset();
+}
+
+void ClientConnection::end() {
+  ended_ = true;
+  if (const auto notify = std::exchange(on_closed, nullptr)) {
+    try {
+      notify();
+    } catch (const std::exception& error) {
+      base::log::error("client {}: at its end: {}", id_, error.what());
+    }
+  }
+  session.reset();
+  host_.on_gone(*this);
+}
+
+}  // namespace rpc

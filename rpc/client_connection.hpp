@@ -1,0 +1,127 @@
+// The Connection that talks over a socket. All work happens inside a Turn: a stretch on the loop thread at whose end
+// input is taken as far as the quotas allow, output is written at once, and what died is destroyed.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "rpc/client_stream.hpp"
+#include "rpc/dispatch.hpp"
+#include "rpc/keepalive.hpp"
+#include "rpc/out_queue.hpp"
+#include "rpc/server.hpp"
+#include "rpc/worker_pool.hpp"
+
+namespace rpc {
+
+class ClientConnection;
+
+/// What a connection needs of its server.
+struct ConnectionHost {
+  base::EventLoop& loop;
+  const ProcedureTable& table;
+  const ServerLimits& limits;
+  std::vector<char> read_buffer;
+  std::function<void(Priority, std::function<void()>)> submit;
+  /// Brings a worker's result to the loop thread. Any thread.
+  std::function<void(std::function<void()>)> complete;
+  std::function<void(ClientConnection&)> on_authenticated;
+  std::function<void(ClientConnection&)> on_gone;
+};
+
+class ClientConnection final : public Connection, private StreamOwner {
+ public:
+  ClientConnection(ConnectionHost& host, base::Fd socket, std::uint64_t id, PeerCredentials peer, SocketAccess access);
+
+  /// Begins to watch the socket.
+  void start();
+  /// Drops the client. `reason` empty: it left by itself.
+  void close(const std::string& reason);
+
+  std::uint64_t id() const override { return id_; }
+  const PeerCredentials& peer() const override { return peer_; }
+  bool read_only() const override { return read_only_; }
+  bool is_open() const override { return open_; }
+  void mark_open(bool read_only) override;
+  bool authenticated() const override { return authenticated_; }
+  void mark_authenticated() override;
+  void start_keepalive() override;
+  void send_event(std::uint32_t program, std::int32_t procedure, Encoder body) override;
+
+ private:
+  class Turn;
+  struct PendingCall;
+
+  std::shared_ptr<ClientConnection> self();
+  void settle();
+  void settle_guarded() noexcept;
+  /// A Turn of its own, soon.
+  void schedule();
+  /// Runs `work` on the loop thread unless the client is gone by then. Any thread.
+  void on_loop(std::function<void()> work);
+  /// Closes at the end of the turn: where closing at once would pull the ground from under the caller.
+  void drop_soon(const std::string& reason);
+
+  void on_socket(std::uint32_t events);
+  void receive();
+  void process_input();
+  bool can_take_input() const;
+  void on_packet(Packet& packet);
+  void on_keepalive_packet(const PacketHeader& header);
+  void on_stream_packet(const Packet& packet);
+
+  void on_call(Packet& packet);
+  void finish_call(PendingCall& pending, const Outcome& outcome);
+  void send_reply(PendingCall& pending, const Outcome& outcome);
+  void open_stream(PendingCall& pending);
+
+  void drain_events();
+  void flush();
+  void update_watch();
+  void end();
+
+  void queue(OutQueue::Item item) override;
+  void wake() override {
+    if (turns_ == 0) schedule();
+  }
+  void take_slot() override { ++slots_used_; }
+  void release_slots(std::size_t count) override { slots_used_ -= count; }
+  void retire(std::uint32_t serial) override;
+
+  ConnectionHost& host_;
+  base::Fd socket_;
+  const std::uint64_t id_;
+  const PeerCredentials peer_;
+  const bool read_only_socket_;
+  std::atomic<bool> read_only_;
+  std::atomic<bool> open_ = false;
+  std::atomic<bool> authenticated_ = false;
+
+  base::Watch watch_;
+  std::uint32_t watched_events_ = 0;
+  PacketReader reader_;
+  OutQueue out_;
+  std::vector<std::weak_ptr<ClientStream>> written_;  // to be told that their packet went out
+  Keepalive keepalive_;
+  std::map<std::uint32_t, std::shared_ptr<ClientStream>> streams_;  // by serial
+  std::vector<std::shared_ptr<ClientStream>> retired_;
+
+  std::size_t slots_used_ = 0;  // calls on workers and unconsumed stream packets
+  unsigned running_calls_ = 0;
+  unsigned turns_ = 0;  // nesting of Turn
+  bool scheduled_ = false;
+  bool input_held_ = false;  // complete packets may wait in reader_ for a slot
+  bool leaving_ = false;     // CONNECT_CLOSE was answered: close when everything is written
+  std::string drop_reason_;
+  bool closed_ = false;
+  bool ended_ = false;
+
+  std::mutex remote_mutex_;          // guards what other threads touch:
+  bool reachable_ = true;            // false once closed; host_ may then be gone
+  std::vector<std::string> events_;  // packets in the order they were sent
+};
+
+}  // namespace rpc

@@ -1,0 +1,70 @@
+// Procedure number → access, decode, handler, encode. The facts (names, argument types, what a read-only client may
+// call) are generated from rpc/protocol/*.tsv; the driver only adds handlers. Knows calls, never domains.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "rpc/connection.hpp"
+#include "rpc/protocol.hpp"
+#include "rpc/stream.hpp"
+#include "rpc/xdr.hpp"
+
+namespace rpc {
+
+/// Where a handler runs. Inline: on the loop thread, for calls that never wait. Worker: on a pool thread.
+enum class Run { Inline, Worker };
+
+/// One call being answered. `fds_in` came with it; what the handler puts into `fds_out` goes back with the reply.
+struct Call {
+  std::shared_ptr<Connection> connection;
+  std::uint32_t serial = 0;
+  std::vector<base::Fd> fds_in;
+  std::vector<base::Fd> fds_out;
+  /// Set by handlers of stream procedures: becomes the stream's local end once the reply is queued.
+  std::unique_ptr<StreamPeer> stream_peer;
+  /// Runs on the loop thread right after the reply was queued (or the call failed to be sent).
+  std::function<void()> after_reply;
+};
+
+class ProcedureTable {
+ public:
+  /// Knows every procedure of `programs` from the start, none of them with a handler.
+  explicit ProcedureTable(std::initializer_list<std::uint32_t> programs = {kRemoteProgram, kLxcProgram, kQemuProgram});
+
+  /// Typed registration: `P` is a generated procedure tag with P::Args and P::Ret, e.g. proc::DomainCreate.
+  /// The handler throws base::Error to refuse.
+  template <typename P>
+  void on(Run where, std::function<typename P::Ret(Call&, const typename P::Args&)> handler) {
+    add(P::kProgram, P::kNumber, where, [handler = std::move(handler)](Call& call, Decoder& in, Encoder& out) {
+      typename P::Args args{};
+      decode(in, args);
+      encode(out, handler(call, args));
+    });
+  }
+
+  using Handler = std::function<void(Call&, Decoder&, Encoder&)>;
+  void add(std::uint32_t program, std::int32_t number, Run where, Handler handler);
+
+  struct Entry {
+    const ProcedureInfo* info = nullptr;  // generated facts; nullptr: no such procedure
+    Run where = Run::Inline;
+    Handler handler;  // empty: known, not implemented → NoSupport with the API's name
+  };
+  /// nullptr for an unknown program.
+  /// An Entry without info for an unknown number or an event.
+  const Entry* find(std::uint32_t program, std::int32_t number) const;
+
+ private:
+  std::vector<Entry>* entries_of(std::uint32_t program);
+
+  std::vector<std::uint32_t> numbers_;        // program numbers, in step with programs_
+  std::vector<std::vector<Entry>> programs_;  // indexed by procedure number
+};
+
+}  // namespace rpc

@@ -1,0 +1,61 @@
+// The wire types, one tag per procedure (rpc::proc::) and event (rpc::event::), and the facts about each, all generated
+// from rpc/protocol/*.tsv. Every generated struct is a plain aggregate with bounded encode() and decode().
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.hpp"
+#include "rpc/xdr.hpp"
+
+namespace rpc {
+
+/// Arguments or result of a procedure that has none.
+struct Nothing {
+  void encode(Encoder&) const {}
+  void decode(Decoder&) {}
+  bool operator==(const Nothing&) const = default;
+};
+
+template <typename T>
+void encode(Encoder& out, const T& value) {
+  value.encode(out);
+}
+template <typename T>
+void decode(Decoder& in, T& value) {
+  value.decode(in);
+}
+
+enum class ReadOnlyAccess { Allowed, Refused, Conditional };  // Conditional: the handler decides by the arguments
+enum class StreamDirection { None, FromClient, ToClient, Both };
+
+/// Error domains of virterror.h that base::From does not name.
+inline constexpr auto kFromDomainSnapshot = static_cast<base::From>(VIR_FROM_DOMAIN_SNAPSHOT);
+inline constexpr auto kFromDomainCheckpoint = static_cast<base::From>(VIR_FROM_DOMAIN_CHECKPOINT);
+
+struct ProcedureInfo {
+  std::uint32_t program;
+  std::int32_t number;
+  const char* name;
+  const char* api;  // the public function, e.g. "virDomainCreate"; for AUTH_* and events the procedure's name
+  ReadOnlyAccess read_only;
+  bool needs_auth;
+  bool high_priority;
+  StreamDirection stream;
+  bool fds_from_client;
+  bool fds_to_client;
+  bool is_event;
+  base::From family;  // the error domain of "not supported" and "read only"
+};
+
+/// Every procedure and event of REMOTE, LXC, QEMU and ADMIN, by program and then by number.
+std::span<const ProcedureInfo> procedures();
+
+}  // namespace rpc
+
+#include "rpc/protocol.gen.hpp"

@@ -1,0 +1,57 @@
+// Listening sockets, accepted connections, the worker pool: bytes in, calls dispatched to a ProcedureTable, bytes out.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
+#include "rpc/connection.hpp"
+#include "rpc/procedure_table.hpp"
+
+namespace rpc {
+
+/// libvirt's own config keys give these (virtlxcelld.conf).
+struct ServerLimits {
+  unsigned max_clients = 5000;
+  unsigned max_anonymous_clients = 20;
+  unsigned max_client_requests = 5;
+  unsigned workers = 5;
+  unsigned priority_workers = 5;
+  int keepalive_interval_seconds = 5;  // <= 0: off
+  unsigned keepalive_count = 5;
+  std::chrono::milliseconds keepalive_second{1000};  // shorter in tests
+  /// A client whose unsent replies and events exceed this is disconnected and named in the log.
+  std::size_t max_unsent_bytes = 16u << 20;
+};
+
+enum class SocketAccess { ReadWrite, ReadOnly };
+
+class Server {
+ public:
+  Server(base::EventLoop& loop, const ProcedureTable& table, ServerLimits limits);
+  ~Server();
+
+  /// Takes over a bound, listening AF_UNIX stream socket.
+  void listen(base::Fd socket, SocketAccess access);
+  std::size_t connection_count() const;
+  /// Work not tied to a call, on the worker pool (autostart, reboot, event-driven clean-up). Any thread.
+  void run_on_worker(std::function<void()> work);
+  /// Stops accepting, finishes the calls and the work already handed to workers, sends their replies as far as the
+  /// sockets take them, drops clients. Loop thread; blocks until the workers are done, so work must never wait for the
+  /// loop.
+  void shut_down();
+  /// Called (loop thread) for each new client before its first byte is read: the place to mark it authenticated.
+  std::function<void(Connection&)> on_connection;
+  /// Called (loop thread) whenever the number of connections changes: for --timeout.
+  std::function<void(std::size_t)> on_connection_count;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rpc

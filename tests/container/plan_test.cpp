@@ -1,0 +1,359 @@
+// Golden plans: what a definition becomes, compared as text.
+#include <gmock/gmock.h>
+#include <linux/mount.h>
+
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "container/plan_container.hpp"
+
+namespace container {
+namespace {
+
+using domain_xml::DomainDefinition;
+using domain_xml::Filesystem;
+using domain_xml::FilesystemType;
+using testing::HasSubstr;
+using testing::Not;
+
+const char* kV1Mounts =
+    "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n"
+    "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+    "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+    "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
+    "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+const char* kV1Own = "3:name=systemd:/\n2:memory:/\n1:cpu,cpuacct:/\n0::/\n";
+const char* kV2Mounts = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+
+HostFacts v2_host() {
+  HostFacts facts;
+  facts.arch = "x86_64";
+  facts.last_capability = 40;
+  facts.cgroups = cgroup::Hierarchy::parse(kV2Mounts, "0::/\n", "cpuset cpu io memory pids");
+  facts.sources["/srv/web"] = {};
+  return facts;
+}
+
+HostFacts hybrid_host() {
+  auto facts = v2_host();
+  facts.cgroups = cgroup::Hierarchy::parse(kV1Mounts, kV1Own, "");
+  return facts;
+}
+
+Filesystem filesystem(FilesystemType type, const std::string& source, const std::string& target) {
+  Filesystem one;
+  one.type = type;
+  one.source = source;
+  one.target = target;
+  one.access_mode = "passthrough";
+  return one;
+}
+
+DomainDefinition web() {
+  DomainDefinition definition;
+  definition.name = "web";
+  definition.uuid = *base::parse_uuid("11111111-2222-3333-4444-555555555555");
+  definition.memory_kib = 65536;
+  definition.os.arch = "x86_64";
+  definition.os.init = "/sbin/init";
+  definition.filesystems = {filesystem(FilesystemType::Mount, "/srv/web", "/")};
+  definition.consoles.resize(1);
+  return definition;
+}
+
+std::string plan_text(const DomainDefinition& definition, const HostFacts& facts = v2_host(),
+                      const UnsafeDefaults& unsafe = {}) {
+  return print_plan(plan_container(definition, facts, unsafe));
+}
+
+base::Error refusal(const DomainDefinition& definition, const HostFacts& facts = v2_host()) {
+  try {
+    plan_container(definition, facts, {});
+  } catch (const base::Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "was not refused";
+  return base::Error(base::Code::Ok, base::From::None, "");
+}
+
+TEST(Plan, SmallestContainer) {
+  EXPECT_EQ(plan_text(web()),
+            R"(container web
+hostname web
+namespaces cgroup ipc mnt net pid uts
+root /srv/web
+dev size=64k,mode=755
+node null c 1:3 666
+node zero c 1:5 666
+node full c 1:7 666
+node random c 1:8 666
+node urandom c 1:9 666
+node tty c 5:0 666
+link fd -> /proc/self/fd
+link stdin -> /proc/self/fd/0
+link stdout -> /proc/self/fd/1
+link stderr -> /proc/self/fd/2
+consoles 1 newinstance,ptmxmode=0666,mode=0620,gid=5
+mount proc on /proc nosuid,nodev,noexec (make directory)
+bind /proc/sys on /proc/sys nosuid,nodev,noexec
+bind /proc/sys/net on /proc/sys/net nosuid,nodev,noexec
+remount /proc/sys ro,nosuid,nodev,noexec
+bind /proc/sysrq-trigger on /proc/sysrq-trigger ro,nosuid,nodev,noexec optional
+bind /proc/irq on /proc/irq ro,nosuid,nodev,noexec optional
+bind /proc/bus on /proc/bus ro,nosuid,nodev,noexec optional
+bind /proc/fs on /proc/fs ro,nosuid,nodev,noexec optional
+mask /proc/kcore
+mask /proc/keys
+mask /proc/timer_list
+mask /proc/sched_debug
+mask /proc/latency_stats
+mask /proc/scsi
+mask /proc/acpi
+mask /proc/asound
+mount sysfs on /sys ro,nosuid,nodev,noexec (make directory)
+mask /sys/firmware
+mask /sys/kernel/debug
+mask /sys/kernel/tracing
+mask /sys/devices/virtual/powercap
+mount cgroup2 on /sys/fs/cgroup nosuid,nodev,noexec (make directory)
+loopback up
+capabilities 0x1fdb5feffff
+system call filter
+directory /
+init /sbin/init
+argument /sbin/init
+environment PATH=/bin:/sbin
+environment TERM=linux
+environment container=lxc-libvirt
+environment HOME=/
+environment container_uuid=11111111-2222-3333-4444-555555555555
+environment LIBVIRT_LXC_UUID=11111111-2222-3333-4444-555555555555
+environment LIBVIRT_LXC_NAME=web
+)");
+}
+
+TEST(Plan, HybridHostShowsItsOwnLayout) {
+  EXPECT_THAT(plan_text(web(), hybrid_host()),
+              HasSubstr(R"(mount tmpfs on /sys/fs/cgroup nosuid,nodev,noexec size=64k,mode=755 (make directory)
+mount cgroup on /sys/fs/cgroup/cpu,cpuacct nosuid,nodev,noexec cpu,cpuacct (make directory)
+bind /sys/fs/cgroup/cpu,cpuacct on /sys/fs/cgroup/cpu (make directory)
+bind /sys/fs/cgroup/cpu,cpuacct on /sys/fs/cgroup/cpuacct (make directory)
+mount cgroup on /sys/fs/cgroup/memory nosuid,nodev,noexec memory (make directory)
+mount cgroup on /sys/fs/cgroup/systemd nosuid,nodev,noexec none,name=systemd (make directory)
+mount cgroup2 on /sys/fs/cgroup/unified nosuid,nodev,noexec (make directory)
+remount /sys/fs/cgroup ro,nosuid,nodev,noexec
+)"));
+}
+
+TEST(Plan, EverythingOfOs) {
+  auto definition = web();
+  definition.name = "-spec._x";
+  definition.os.init_args = {"-x", "a b"};
+  definition.os.init_env = {{"HOME", "/root"}, {"LANG", "C"}};
+  definition.os.init_dir = "/srv";
+  definition.os.init_user = "www";
+  definition.os.init_group = "33";
+  definition.os.cmdline = "quiet";
+  definition.os.arch = "i686";
+  definition.consoles.resize(3);
+  const auto text = plan_text(definition);
+  EXPECT_THAT(text, HasSubstr("hostname specx\n"));
+  EXPECT_THAT(text, HasSubstr("consoles 3 "));
+  EXPECT_THAT(text, HasSubstr("personality 32-bit\n"));
+  EXPECT_THAT(text, HasSubstr(R"(directory /srv
+user www
+group 33
+init /sbin/init
+argument /sbin/init
+argument -x
+argument a b
+environment PATH=/bin:/sbin
+environment TERM=linux
+environment container=lxc-libvirt
+environment HOME=/root
+environment container_uuid=11111111-2222-3333-4444-555555555555
+environment container_ttys=pts/1 pts/2
+environment LIBVIRT_LXC_UUID=11111111-2222-3333-4444-555555555555
+environment LIBVIRT_LXC_NAME=-spec._x
+environment LIBVIRT_LXC_CMDLINE=quiet
+environment LANG=C
+)"));
+}
+
+TEST(Plan, HostnameIsNeverTheHostsOwnAndFitsTheKernel) {
+  auto definition = web();
+  definition.name = "___";
+  EXPECT_EQ(plan_container(definition, v2_host(), {}).hostname, "localhost");
+  definition.name = std::string(200, 'a');
+  EXPECT_EQ(plan_container(definition, v2_host(), {}).hostname, std::string(64, 'a'));
+}
+
+TEST(Plan, UserFilesystemsInOrder) {
+  auto definition = web();
+  auto facts = v2_host();
+  facts.sources["/srv/data"] = {};
+  facts.sources["/etc/hosts"] = {SourceFacts::Kind::Other};
+  auto data = filesystem(FilesystemType::Mount, "/srv/data", "/data");
+  auto hosts = filesystem(FilesystemType::Mount, "/etc/hosts", "/etc/hosts");
+  hosts.readonly = true;
+  auto again = filesystem(FilesystemType::Bind, "/data/x", "y");
+  auto ram = filesystem(FilesystemType::Ram, "", "/ram");
+  ram.ram_usage_bytes = 1048576;
+  ram.readonly = true;
+  definition.filesystems.insert(definition.filesystems.begin(), data);  // before the root, as XML may have it
+  definition.filesystems.insert(definition.filesystems.end(), {hosts, again, ram});
+  EXPECT_THAT(plan_text(definition, facts), HasSubstr(R"(bind host /srv/data on /data recursive (make directory)
+bind host /etc/hosts on /etc/hosts ro recursive (make file)
+bind /data/x on /y recursive (make directory)
+mount tmpfs on /ram ro,nosuid,nodev size=1048576 (make directory)
+)"));  // N11: read-only keeps nosuid and nodev
+}
+
+TEST(Plan, ReadOnlyRoot) {
+  auto definition = web();
+  definition.filesystems[0].readonly = true;
+  EXPECT_THAT(plan_text(definition), HasSubstr("root /srv/web ro\n"));
+}
+
+TEST(Plan, IdMapsShiftARootOwnedTree) {
+  auto definition = web();
+  definition.idmap.uids = {{1000, 5000, 1}, {0, 100000, 1000}};
+  definition.idmap.gids = {{0, 200000, 1000}};
+  const auto text = plan_text(definition);
+  EXPECT_THAT(text, HasSubstr("namespaces cgroup ipc mnt net pid user uts\n"));
+  EXPECT_THAT(text, HasSubstr("uid map 0 100000 1000\nuid map 1000 5000 1\ngid map 0 200000 1000\n"));
+  EXPECT_THAT(text, HasSubstr("root /srv/web idmapped\n"));
+  EXPECT_THAT(text, HasSubstr(",gid=5\n"));
+  const auto plan = plan_container(definition, v2_host(), {});
+  EXPECT_EQ(plan.root_uid, 100000u);
+  EXPECT_EQ(plan.root_gid, 200000u);
+}
+
+TEST(Plan, TreesShiftedByHandAndTheHostsRootAreNotShifted) {
+  auto definition = web();
+  definition.idmap.uids = definition.idmap.gids = {{0, 100000, 1000}};
+  auto facts = v2_host();
+  facts.sources["/srv/web"].owner = 100000;
+  EXPECT_FALSE(plan_container(definition, facts, {}).root_idmapped);
+  facts.sources["/"] = {};
+  definition.filesystems.clear();
+  const auto plan = plan_container(definition, facts, {.share_host_root = true});
+  EXPECT_EQ(plan.root_source, "/");
+  EXPECT_FALSE(plan.root_idmapped);
+}
+
+TEST(Plan, BindsAreShiftedOnlyWhereMapped) {
+  auto definition = web();
+  definition.idmap.uids = definition.idmap.gids = {{0, 100000, 1000}};
+  auto facts = v2_host();
+  facts.sources["/a"] = facts.sources["/b"] = {};
+  definition.filesystems.push_back(filesystem(FilesystemType::Mount, "/a", "/a"));
+  definition.filesystems.push_back(filesystem(FilesystemType::Mount, "/b", "/b"));
+  definition.filesystems.back().access_mode = "mapped";
+  const auto text = plan_text(definition, facts);
+  EXPECT_THAT(text, HasSubstr("bind host /a on /a recursive (make directory)\n"));
+  EXPECT_THAT(text, HasSubstr("bind host /b on /b recursive idmapped (make directory)\n"));
+}
+
+TEST(Plan, GidFiveAtTheStartOfARange_N15) {
+  auto definition = web();
+  definition.idmap.uids = {{0, 100000, 1000}};
+  definition.idmap.gids = {{0, 100000, 1}, {5, 300000, 1}};
+  EXPECT_THAT(plan_text(definition), HasSubstr(",gid=5\n"));
+  definition.idmap.gids = {{0, 100000, 5}};
+  EXPECT_THAT(plan_text(definition), Not(HasSubstr("gid=5")));  // the kernel would refuse an unmapped group
+}
+
+TEST(Plan, NetworkIsPrivateUnlessAskedOtherwise_S9) {
+  EXPECT_THAT(plan_text(web()), HasSubstr(" net "));
+  const UnsafeDefaults unsafe{.share_host_network = true};
+  const auto shared = plan_text(web(), v2_host(), unsafe);
+  EXPECT_THAT(shared, HasSubstr("namespaces cgroup ipc mnt pid uts\n"));
+  EXPECT_THAT(shared, Not(HasSubstr("loopback")));
+  EXPECT_THAT(shared, Not(HasSubstr("/proc/sys/net")));
+  auto privnet = web();
+  privnet.features.privnet = true;
+  EXPECT_THAT(plan_text(privnet, v2_host(), unsafe), HasSubstr(" net "));
+}
+
+TEST(Plan, IdMapsWithoutAPrivateNetwork_N10) {
+  auto definition = web();
+  definition.idmap.uids = definition.idmap.gids = {{0, 100000, 1000}};
+  EXPECT_THAT(plan_text(definition, v2_host(), {.share_host_network = true}),
+              HasSubstr("bind host /sys on /sys ro,nosuid,nodev,noexec recursive (make directory)\n"));
+}
+
+TEST(Plan, NoRootFilesystemIsRefused_S10) {
+  auto definition = web();
+  definition.filesystems.clear();
+  const auto error = refusal(definition);
+  EXPECT_EQ(error.code(), base::Code::ConfigUnsupported);
+  EXPECT_THAT(error.detail(), HasSubstr("<target dir='/'/>"));
+}
+
+TEST(Plan, MissingRootIsNamedAndNotMade_L5) {
+  auto facts = v2_host();
+  facts.sources["/srv/web"].error = ENOENT;
+  const auto error = refusal(web(), facts);
+  EXPECT_EQ(error.code(), base::Code::InternalError);
+  EXPECT_EQ(error.from(), base::From::Lxc);
+  EXPECT_THAT(error.detail(), HasSubstr("'/srv/web': No such file or directory"));
+  facts.sources["/srv/web"] = {SourceFacts::Kind::Other};
+  EXPECT_THAT(refusal(web(), facts).detail(), HasSubstr("'/srv/web': Not a directory"));
+}
+
+TEST(Plan, RefusedDevices) {
+  auto definition = web();
+  definition.consoles.clear();
+  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+  definition.consoles.resize(1);
+  definition.consoles[0].type = "tcp";
+  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+  definition.consoles[0].type = "pty";
+  definition.consoles.resize(17);
+  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+}
+
+TEST(Plan, RefusedFilesystems) {
+  for (const auto type :
+       {FilesystemType::File, FilesystemType::Block, FilesystemType::Template, FilesystemType::Volume}) {
+    auto definition = web();
+    definition.filesystems.push_back(filesystem(type, "x", "/x"));
+    EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+    definition.filesystems = {filesystem(type, "x", "/")};
+    EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+  }
+  auto definition = web();
+  definition.filesystems.push_back(definition.filesystems[0]);
+  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+}
+
+TEST(Plan, TooManyIdMapEntries) {
+  auto definition = web();
+  definition.idmap.gids = {{0, 100000, 1000}};
+  definition.idmap.uids.assign(341, {});
+  for (unsigned i = 0; i < 341; ++i) definition.idmap.uids[i] = {i, 100000 + i, 1};
+  EXPECT_EQ(refusal(definition).code(), base::Code::InvalidArg);
+}
+
+TEST(Plan, CapabilityPolicies) {
+  auto definition = web();
+  auto& feature = definition.features.capabilities.emplace();
+  feature.states = {{"mknod", true}, {"chown", false}};
+  EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x1fdbdfefffe\n"));
+  feature.policy = domain_xml::CapabilityPolicy::Allow;
+  EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x1fffffffffe\ndirectory"));  // no filter either
+  feature.policy = domain_xml::CapabilityPolicy::Deny;
+  EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x8000000 inheritable 0x8000000\n"));
+  feature.states = {{"no_such", true}};
+  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+}
+
+TEST(Plan, NamesCannotForgeLogLines) {
+  auto definition = web();
+  definition.os.init_args = {"a\nroot /evil"};
+  EXPECT_THAT(plan_text(definition), HasSubstr("argument a\\x0aroot /evil\n"));
+}
+
+}  // namespace
+}  // namespace container

@@ -1,0 +1,48 @@
+// One virtlxcelld of the suite's own, everything of it below one folder.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace support {
+
+class Daemon {
+ public:
+  /// Nothing runs yet. `root` is made if it does not exist.
+  explicit Daemon(std::string root, std::vector<std::string> options = {});
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  /// Destroys the domains and stops the daemon.
+  ~Daemon();
+
+  /// Spawns the daemon and waits until it accepts connections. Throws with the end of its log otherwise.
+  void start();
+  /// SIGTERM and wait; containers stay. The exit code, or 128 + signal.
+  int stop();
+  /// SIGKILL and wait.
+  void kill();
+  bool running();
+  void destroy_domains();
+
+  pid_t pid() const { return pid_; }
+  const std::string& root() const { return root_; }
+  std::string socket() const { return root_ + "/run/libvirt/virtlxcelld-sock"; }
+  std::string uri() const { return "lxcell:///system?socket=" + socket(); }
+  std::string config_folder() const { return root_ + "/etc/libvirt/lxcell"; }
+  std::string state_folder() const { return root_ + "/run/libvirt/lxcell"; }
+  std::string log_folder() const { return root_ + "/var/log/libvirt/lxcell"; }
+  /// What the daemon printed so far.
+  std::string output() const;
+
+  /// The program: LXCELL_DAEMON, or the one of this build.
+  static std::string program();
+
+ private:
+  std::string root_;
+  std::vector<std::string> options_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace support

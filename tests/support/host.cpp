@@ -1,0 +1,70 @@
+#include "support/host.hpp"
+
+#include <libvirt/libvirt.h>
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include "support/leaks.hpp"
+#include "support/result.hpp"
+#include "support/scratch.hpp"
+
+namespace support {
+
+Host& Host::instance() {
+  static Host host;
+  return host;
+}
+
+void Host::set_up() {
+  const char* given = std::getenv("LXCELL_TEST_URI");
+  if (given && *given) {
+    uri_ = given;
+  } else {
+    daemon_ = std::make_unique<Daemon>(make_folder("host"));
+    daemon_->start();
+    uri_ = daemon_->uri();
+  }
+  const char* peer = std::getenv("LXCELL_TEST_PEER");
+  stock_ = peer && *peer ? std::string(peer) == "stock" : uri_.starts_with("lxc:");
+}
+
+bool Host::tear_down(std::string& problem) {
+  if (!daemon_) return true;
+  if (!daemon_->running()) {
+    problem = "the daemon died during the run:\n" + daemon_->output();
+    return false;
+  }
+  daemon_->destroy_domains();
+  const int code = daemon_->stop();
+  if (code != 0) problem += "the daemon ended with code " + std::to_string(code) + " on SIGTERM\n";
+  if (exists(daemon_->socket())) problem += "left behind: " + daemon_->socket() + "\n";
+  for (const auto& left : wait_for_no_traces(prefix(), daemon_->state_folder()))
+    problem += "left behind: " + left + "\n";
+  return problem.empty();
+}
+
+Connection Host::connect(Access access) const {
+  Connection connection(access == Access::ReadOnly ? virConnectOpenReadOnly(uri_.c_str())
+                                                   : virConnectOpen(uri_.c_str()));
+  if (!connection) throw std::runtime_error("cannot open " + uri_ + ": " + last_failure().message);
+  return connection;
+}
+
+std::string Host::socket(Access access) const {
+  const std::string key = "socket=";
+  const auto at = uri_.find(key);
+  std::string path = "/run/libvirt/libvirt-sock";
+  if (at != std::string::npos) {
+    path = uri_.substr(at + key.size());
+  } else if (exists("/run/libvirt/virtlxcd-sock")) {
+    path = "/run/libvirt/virtlxcd-sock";
+  }
+  return access == Access::ReadOnly ? path + "-ro" : path;
+}
+
+std::string Host::uri_of_read_only_socket() const {
+  return uri_.substr(0, uri_.find('?')) + "?socket=" + socket(Access::ReadOnly);
+}
+
+}  // namespace support

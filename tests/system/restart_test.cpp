@@ -1,0 +1,300 @@
+// A daemon that stops, crashes or starts twice: containers never notice, and nothing is forgotten (design: state that
+// survives).
+#include <signal.h>
+#include <sys/mount.h>
+
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "support/fixture.hpp"
+
+namespace {
+
+using namespace support;
+namespace fs = std::filesystem;
+
+/// A daemon of its own for each test, so that the one of the other tests is never disturbed.
+class RestartTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    NEEDS_OWN_DAEMON();
+    daemon_ = std::make_unique<Daemon>(make_folder("restart"));
+    daemon_->start();
+    connect();
+  }
+  void TearDown() override {
+    if (!daemon_) return;
+    if (!daemon_->running()) daemon_->start();
+    connection_.reset();
+    daemon_->destroy_domains();
+    for (const auto& left : wait_for_no_traces(own_name("restart-"), daemon_->state_folder()))
+      ADD_FAILURE() << "left: " << left;
+    EXPECT_EQ(daemon_->stop(), 0);
+  }
+
+  void connect() {
+    connection_ = Connection(virConnectOpen(daemon_->uri().c_str()));
+    ASSERT_TRUE(connection_) << describe(last_failure());
+  }
+  void crash_and_restart() {
+    connection_.reset();
+    daemon_->kill();
+    daemon_->start();
+    connect();
+  }
+  DomainXml xml(const std::string& word) const {
+    DomainXml definition;
+    definition.name = own_name("restart-" + word);
+    definition.root = root_.path();
+    return definition;
+  }
+  Domain find(const std::string& word) const {
+    return Domain(virDomainLookupByName(connection_, own_name("restart-" + word).c_str()));
+  }
+  Domain start(const std::string& word) {
+    Domain domain(virDomainDefineXML(connection_, xml(word).text().c_str()));
+    EXPECT_TRUE(domain && ok(virDomainCreate(domain))) << describe(last_failure());
+    EXPECT_TRUE(root_.wait_ready());
+    return domain;
+  }
+
+  Rootfs root_;
+  std::unique_ptr<Daemon> daemon_;
+  Connection connection_;
+};
+
+TEST_F(RestartTest, RunningContainerSurvivesACrash) {
+  const int id = id_of(start("run"));
+  const pid_t init = init_pid(find("run"));
+  crash_and_restart();
+  const Domain domain = find("run");
+  ASSERT_TRUE(domain);
+  EXPECT_EQ(state_of(domain), VIR_DOMAIN_RUNNING);
+  EXPECT_EQ(id_of(domain), id);
+  EXPECT_EQ(init_pid(domain), init);
+  EXPECT_EQ(virDomainIsPersistent(domain), 1);
+  EventCollector events(connection_);
+  ASSERT_TRUE(ok(virDomainDestroy(domain)));
+  EXPECT_TRUE(events.wait_for_story(own_name("restart-run"), "STOPPED/1"));
+  EXPECT_TRUE(ok(virDomainCreate(domain)));
+}
+
+TEST_F(RestartTest, OrderlyStopLeavesContainersRunning) {
+  const int id = id_of(start("run"));
+  connection_.reset();
+  EXPECT_EQ(daemon_->stop(), 0);
+  EXPECT_FALSE(exists(daemon_->socket()));
+  EXPECT_FALSE(processes_of(own_name("restart-run")).empty());
+  daemon_->start();
+  connect();
+  EXPECT_EQ(id_of(find("run")), id);
+}
+
+TEST_F(RestartTest, ConsoleGoesOnWithWhatWasWrittenMeanwhile) {
+  root_.set_init(R"(stty -echo
+trap 'exit 0' TERM
+echo hello from init
+: > /ready
+while [ ! -e /go ]; do usleep 5000; done
+echo said while nobody listened
+: > /said
+while read -r line; do echo "echo: $line"; done
+sleep 100000
+)");
+  start("console");
+  {
+    const auto before = Console::open(find("console"));
+    ASSERT_TRUE(before);
+    ASSERT_TRUE(before->wait_for("hello from init"));
+  }
+  connection_.reset();
+  daemon_->kill();
+  root_.write("go", "");
+  ASSERT_TRUE(root_.wait_for("said"));
+  daemon_->start();
+  connect();
+  const auto console = Console::open(find("console"));
+  ASSERT_TRUE(console);
+  EXPECT_TRUE(console->wait_for("said while nobody listened")) << console->text();
+  console->type("again\n");
+  EXPECT_TRUE(console->wait_for("echo: again")) << console->text();
+}
+
+TEST_F(RestartTest, PausedStaysPausedAndCanBeResumed) {
+  ASSERT_TRUE(ok(virDomainSuspend(start("paused"))));
+  crash_and_restart();
+  const Domain domain = find("paused");
+  ASSERT_EQ(state_of(domain), VIR_DOMAIN_PAUSED);
+  ASSERT_TRUE(ok(virDomainResume(domain)));
+  EXPECT_EQ(state_of(domain), VIR_DOMAIN_RUNNING);
+}
+
+TEST_F(RestartTest, InitThatEndedMeanwhile) {
+  root_.set_init(init::kExitOnGo);
+  start("ended");
+  connection_.reset();
+  daemon_->kill();
+  root_.write("go", "0");
+  EXPECT_TRUE(eventually([&] { return !root_.has("go"); }));
+  daemon_->start();
+  connect();
+  const Domain domain = find("ended");
+  ASSERT_TRUE(domain);
+  EXPECT_TRUE(wait_for_state(domain, VIR_DOMAIN_SHUTOFF));
+  EXPECT_EQ(state_and_reason(domain), "shutoff/1") << "the exit status was kept: it ended well";
+  EXPECT_TRUE(ok(virDomainCreate(domain)));
+}
+
+TEST_F(RestartTest, TransientThatEndedMeanwhileIsGone) {
+  root_.set_init(init::kExitOnGo);
+  {
+    const Domain domain(virDomainCreateXML(connection_, xml("ended").text().c_str(), 0));
+    ASSERT_TRUE(domain) << describe(last_failure());
+  }
+  ASSERT_TRUE(root_.wait_ready());
+  connection_.reset();
+  daemon_->kill();
+  root_.write("go", "0");
+  EXPECT_TRUE(eventually([&] { return !root_.has("go"); }));
+  daemon_->start();
+  connect();
+  EXPECT_TRUE(eventually([&] { return !find("ended"); }));
+}
+
+TEST_F(RestartTest, TransientStaysTransient) {
+  {
+    const Domain domain(virDomainCreateXML(connection_, xml("transient").text().c_str(), 0));
+    ASSERT_TRUE(domain) << describe(last_failure());
+  }
+  crash_and_restart();
+  const Domain domain = find("transient");
+  ASSERT_TRUE(domain);
+  EXPECT_EQ(virDomainIsPersistent(domain), 0);
+  ASSERT_TRUE(ok(virDomainDestroy(domain)));
+  EXPECT_FALSE(find("transient"));
+}
+
+TEST_F(RestartTest, UndefinedWhileRunningStaysSo) {
+  ASSERT_TRUE(ok(virDomainUndefine(start("undefined"))));
+  crash_and_restart();
+  const Domain domain = find("undefined");
+  ASSERT_TRUE(domain);
+  EXPECT_EQ(virDomainIsPersistent(domain), 0);
+  EXPECT_EQ(state_of(domain), VIR_DOMAIN_RUNNING);
+}
+
+TEST_F(RestartTest, LiveAndNextBootDefinitionStayApart) {
+  DomainXml definition = xml("two");
+  definition.uuid = "6ba7b815-9dad-11d1-80b4-00c04fd430c8";
+  definition.elements = "  <title>live</title>\n";
+  {
+    const Domain domain(virDomainDefineXML(connection_, definition.text().c_str()));
+    ASSERT_TRUE(ok(virDomainCreate(domain)));
+    definition.elements = "  <title>next</title>\n";
+    const Domain again(virDomainDefineXML(connection_, definition.text().c_str()));
+    ASSERT_TRUE(again);
+  }
+  crash_and_restart();
+  const Domain domain = find("two");
+  EXPECT_EQ(xpath(dump(domain), "string(/domain/title)"), "live");
+  EXPECT_EQ(xpath(dump(domain, VIR_DOMAIN_XML_INACTIVE), "string(/domain/title)"), "next");
+}
+
+TEST_F(RestartTest, DefinitionsSurviveWithEveryOddCharacter) {
+  DomainXml definition = xml("odd");
+  definition.elements = "  <title>a &amp; b &lt; c &gt; &apos;d&apos; &quot;e&quot; \xc3\xa9</title>\n";
+  definition.os = "    <initenv name='A'>x &amp; &lt;y&gt;</initenv>\n    <inituser>a&amp;b</inituser>\n";
+  std::string before;
+  {
+    const Domain domain(virDomainDefineXML(connection_, definition.text().c_str()));
+    ASSERT_TRUE(domain) << describe(last_failure());
+    before = dump(domain);
+  }
+  crash_and_restart();
+  ASSERT_TRUE(find("odd"));
+  EXPECT_EQ(dump(find("odd")), before);
+}
+
+TEST_F(RestartTest, BrokenDefinitionOnDiskHidesOnlyItself) {
+  { const Domain domain(virDomainDefineXML(connection_, xml("good").text().c_str())); }
+  connection_.reset();
+  daemon_->kill();
+  write_text(daemon_->config_folder() + "/" + own_name("restart-broken") + ".xml", "<domain type='lxc'><name>");
+  daemon_->start();
+  connect();
+  EXPECT_TRUE(find("good"));
+  EXPECT_FALSE(find("broken"));
+  fs::remove(daemon_->config_folder() + "/" + own_name("restart-broken") + ".xml");
+}
+
+TEST_F(RestartTest, KilledAtAnyInstantOfAStart) {
+  for (int round = 0; round < 6; ++round) {
+    const std::string word = "instant" + std::to_string(round);
+    const Domain domain(virDomainDefineXML(connection_, xml(word).text().c_str()));
+    ASSERT_TRUE(domain);
+    std::thread starter([&] { virDomainCreate(domain); });
+    // The delay is what is varied, nothing is waited for.
+    std::this_thread::sleep_for(std::chrono::microseconds(700 * round));
+    daemon_->kill();
+    starter.join();
+    daemon_->start();
+    const Connection fresh(virConnectOpen(daemon_->uri().c_str()));
+    const Domain same(virDomainLookupByName(fresh, own_name("restart-" + word).c_str()));
+    ASSERT_TRUE(same) << "round " << round;
+    // Either it runs wholly or not at all.
+    if (state_of(same) == VIR_DOMAIN_RUNNING) {
+      EXPECT_GT(init_pid(same), 0);
+      EXPECT_TRUE(ok(virDomainDestroy(same)));
+    }
+    EXPECT_EQ(wait_for_no_traces(own_name("restart-" + word), daemon_->state_folder()), std::vector<std::string>{})
+        << "round " << round;
+    EXPECT_TRUE(ok(virDomainCreate(same))) << "round " << round << ": it can be started now";
+    EXPECT_TRUE(ok(virDomainDestroy(same)));
+    EXPECT_TRUE(ok(virDomainUndefine(same)));
+    connection_ = Connection(virConnectOpen(daemon_->uri().c_str()));
+  }
+}
+
+TEST_F(RestartTest, FullDiskLeavesThePreviousDefinition) {
+  const Domain domain(virDomainDefineXML(connection_, xml("disk").text().c_str()));
+  ASSERT_TRUE(domain);
+  const std::string before = dump(domain);
+  connection_.reset();
+  daemon_->stop();
+  // A tiny file system for the definitions, with the old ones on it.
+  const std::string folder = daemon_->config_folder();
+  const std::string aside = daemon_->root() + "/aside";
+  fs::rename(folder, aside);
+  fs::create_directory(folder);
+  ASSERT_EQ(mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=64k"), 0);
+  fs::copy(aside, folder, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  daemon_->start();
+  connect();
+  DomainXml big = xml("disk");
+  big.uuid = uuid_of(find("disk"));
+  big.elements = "  <description>" + std::string(200000, 'd') + "</description>\n";
+  EXPECT_TRUE(fails_with(VIR_ERR_SYSTEM_ERROR, virDomainDefineXML(connection_, big.text().c_str())));
+  EXPECT_EQ(dump(find("disk")), before);
+  DomainXml other = xml("other");
+  other.elements = big.elements;
+  EXPECT_TRUE(fails_with(VIR_ERR_SYSTEM_ERROR, virDomainDefineXML(connection_, other.text().c_str())));
+  EXPECT_FALSE(find("other"));
+
+  // The same when the folder cannot be written at all.
+  ASSERT_EQ(mount(nullptr, folder.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  DomainXml small = xml("disk");
+  small.uuid = big.uuid;
+  small.elements = "  <title>new</title>\n";
+  EXPECT_TRUE(fails_with(VIR_ERR_SYSTEM_ERROR, virDomainDefineXML(connection_, small.text().c_str())));
+  EXPECT_EQ(dump(find("disk")), before);
+  ASSERT_EQ(mount(nullptr, folder.c_str(), nullptr, MS_REMOUNT, nullptr), 0);
+  crash_and_restart();
+  EXPECT_EQ(dump(find("disk")), before) << "on disk too";
+  connection_.reset();
+  daemon_->destroy_domains();
+  daemon_->stop();
+  umount2(folder.c_str(), MNT_DETACH);
+}
+
+}  // namespace
