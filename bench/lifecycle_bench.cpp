@@ -7,8 +7,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "measurement.hpp"
 #include "support/bridge.hpp"

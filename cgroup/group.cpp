@@ -97,6 +97,7 @@ struct Group::Impl {
   AttachPoint attach_point(const char* leaf) const;
   bool remove(std::chrono::milliseconds limit) noexcept;
   bool remove_now() noexcept;
+  void remove_left_over();
   bool kill_v2(Scope scope) const;
   void kill_one_by_one(Scope scope) const;
   /// Every process is in every hierarchy. Two of them are asked, lest one half way in be missed: v2, where a process
@@ -143,6 +144,14 @@ void Group::Impl::apply_change(const Limits& limits, const Limits& now) const {
     attach_device_program(part.directory, *limits.devices);
 }
 
+/// Every hierarchy is asked before any is touched: a process half way in may be in one only.
+void Group::Impl::remove_left_over() {
+  std::vector<int> pids;
+  for (const auto& part : parts) part.directory.collect_processes(pids);
+  if (!pids.empty() || !remove_now())
+    base::fail(Code::OperationFailed, "cgroup '", path, "' already exists and has processes");
+}
+
 Group::Group(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Group::Group(Group&&) noexcept = default;
 Group& Group::operator=(Group&&) noexcept = default;
@@ -158,6 +167,7 @@ Group Group::create(const Hierarchy& hierarchy, const std::string& partition, co
   const std::string where = normalize_partition(partition);
   impl->hierarchy = hierarchy;
   impl->path = where + "/" + leaf;
+  if (auto old = open(hierarchy, partition, leaf)) old->impl_->remove_left_over();
   impl->owned = true;
   impl->parts.reserve(hierarchy.mounts().size());
   for (const auto& mount : hierarchy.mounts())

@@ -48,15 +48,9 @@ Directory make_partition(const Mount& mount, const std::string& partition) {
   return std::move(*at);
 }
 
-/// Makes the container's directory. One that is there already is a left-over, unless something lives in it.
 Directory make_container_directory(const Directory& partition, const std::string& leaf) {
-  if (!partition.make_child(leaf)) {
-    const auto old = partition.child(leaf);
-    std::vector<int> pids;
-    if (old) old->collect_processes(pids);
-    if (!pids.empty() || (old && !old->remove()) || !partition.make_child(leaf))
-      base::fail(Code::OperationFailed, "cgroup '", partition.path(), "/", leaf, "' already exists and has processes");
-  }
+  if (!partition.make_child(leaf))
+    base::fail(Code::OperationFailed, "cgroup '", partition.path(), "/", leaf, "' exists already");
   auto made = partition.child(leaf);
   if (!made) base::fail(Code::SystemError, "cgroup '", partition.path(), "/", leaf, "' vanished");
   return std::move(*made);

@@ -13,7 +13,7 @@ MAY_USE = {
     "container": {"base", "domain-xml", "netlink", "cgroup"},
     "driver": {"base", "rpc", "domain-xml", "container"},
 }
-# The tests of a folder may also use what stands behind it, to build its inputs.
+# Tests also use the shared support, and may name a file beside them without its folder.
 TESTS_MAY_ALSO_USE = {"support"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
@@ -30,6 +30,8 @@ def problems_of(root, path):
             continue
         target = match.group(1)
         used = target.split("/")[0]
+        if in_tests and (path.parent / target).exists():
+            continue
         if "/" not in target:
             problem = f'include "{target}" from the root of the tree: "{"/".join(relative.parts[:-1])}/{target}"'
         elif allowed is None or used == folder or used in allowed or (in_tests and used in TESTS_MAY_ALSO_USE):

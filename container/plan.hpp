@@ -31,7 +31,7 @@ struct MountStep {
   // Made if missing. What was made in the image itself is reported back and removed again after the stop; what was made
   // inside another mount (a bind source, a tmpfs) is not.
   CreateTarget create = CreateTarget::No;
-  bool recursive = false;  // binds: with the mounts below the source, attributes on all of them; Attributes: AT_RECURSIVE
+  bool recursive = false;  // binds: with the mounts below the source, attributes on all; Attributes: AT_RECURSIVE
   bool optional = false;   // a missing source, target or file system type skips the step
   bool idmapped = false;   // Bind: shifted through the container's user namespace
   bool operator==(const MountStep&) const = default;

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -71,7 +72,9 @@ ExitRecord exit_record(int wait_status) {
 }
 
 struct SupervisedContainer::Shared {
-  Shared(base::EventLoop& event_loop, ContainerParts container) : loop(event_loop), parts(std::move(container)) {}
+  Shared(base::EventLoop& event_loop, ContainerParts container) : loop(event_loop), parts(std::move(container)) {
+    if (!ended) base::fail_errno(Code::SystemError, "cannot make an eventfd");
+  }
 
   /// Takes what the supervisor has sent. Both the loop and a worker in a hurry do this; `mutex` is held.
   void pump() {
@@ -82,7 +85,7 @@ struct SupervisedContainer::Shared {
       if (message.kind == ControlMessage::Kind::HangUp)
         hung_up = true;  // alone no end: a newer daemon may have taken over
       if (message.kind == ControlMessage::Kind::Packet && message.type == protocol::Type::Exited && !parts.exit)
-        parts.exit = exit_record(message.status.wait_status);
+        end_with(exit_record(message.status.wait_status));
     }
     if (over && !parts.exit) lose_supervisor();
     deliver();
@@ -103,7 +106,13 @@ struct SupervisedContainer::Shared {
       if (parts.init) parts.init.signal(SIGKILL);
       if (parts.group) parts.group->kill();
     });
-    parts.exit = ExitRecord{ExitCause::SupervisorLost, 0};
+    end_with({ExitCause::SupervisorLost, 0});
+  }
+
+  void end_with(ExitRecord record) {
+    parts.exit = record;
+    const std::uint64_t one = 1;
+    base::write_all(ended.get(), &one, sizeof one, "eventfd");
   }
 
   void deliver() {
@@ -114,6 +123,8 @@ struct SupervisedContainer::Shared {
   base::EventLoop& loop;
   std::mutex mutex;  // of `parts.control`, `parts.exit`, `call` and `hung_up`
   ContainerParts parts;
+  const base::Fd ended{
+      ::eventfd(0, EFD_CLOEXEC)};  // readable once `parts.exit` is set: wakes a worker when the loop was first
   std::function<void(ExitRecord)> call;
   bool hung_up = false;
   bool cleaned = false;
@@ -195,8 +206,10 @@ void SupervisedContainer::await_exit(Deadline deadline) {
     }
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return;
-    pollfd ready[] = {{shared_->parts.supervisor.fd(), POLLIN, 0}, {shared_->parts.control.fd(), POLLIN, 0}};
-    ::poll(ready, hung_up ? 1 : 2, static_cast<int>(left));
+    pollfd ready[] = {{shared_->ended.get(), POLLIN, 0},
+                      {shared_->parts.supervisor.fd(), POLLIN, 0},
+                      {hung_up ? -1 : shared_->parts.control.fd(), POLLIN, 0}};
+    ::poll(ready, std::size(ready), static_cast<int>(left));
   }
 }
 

@@ -13,19 +13,20 @@ constexpr std::uint32_t kMaxConsoles = 16;
 
 enum class Type : std::uint32_t {
   // daemon → supervisor
-  Start = 1,        // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], supervisor attach files, payload attach files
+  Start = 1,        // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], supervisor attach files,
+                    // payload attach files
   NetworkDone = 2,  // links are in place and configured: init may be exec'ed
-  OpenConsole = 3,  // number = index; fd: one end of a SOCK_STREAM pair, bytes both ways from now on. The supervisor closes it when
-                    // there are four viewers already, or when init has ended and all output was sent
+  OpenConsole = 3,  // number = index; fd: one end of a SOCK_STREAM pair, bytes both ways from now on. The supervisor closes
+                    // it when there are four viewers already, or when init has ended and all output was sent
   Query = 4,        // answered with Status
   Release = 5,      // exit status has been taken: the supervisor may end. Ignored while init runs
   // supervisor (or, for NetworkReady, its child) → daemon
   NetworkReady = 16,  // fds: NETLINK_ROUTE socket of the new network namespace, the namespace itself
   Ready = 17,         // init exec'ed: StatusMessage follows the header; fd: init's pidfd
-  Failed = 18,        // FailedMessage; the supervisor ends by itself, nothing of the container is left (made mount points included)
+  Failed = 18,        // FailedMessage; the supervisor ends by itself, nothing of the container is left, no made mount point
   Status = 19,        // StatusMessage; fd: init's pidfd while it runs
-  Exited = 20,        // StatusMessage with exited and wait_status, when viewers have had the last output (or have not taken it for
-                      // 0.1 s); repeated to every daemon that connects until Release
+  Exited = 20,        // StatusMessage with exited and wait_status, when viewers have had the last output (or have not taken
+                      // it for 0.1 s); repeated to every daemon that connects until Release
 };
 
 struct Header {

@@ -32,18 +32,22 @@ Element& target_of(Element& device) {
   return *children.insert(named("address"), Element{.name = "target"});  // where it is printed
 }
 
-/// Gives ports without a number the one behind the highest before them.
+std::string* port_of(Element& device) {
+  for (auto& [name, value] : target_of(device).attributes)
+    if (name == "port") return &value;
+  return nullptr;
+}
+
+/// Gives ports without a number those behind the highest.
 void number_ports(std::vector<Element>& devices, std::string_view kind) {
   unsigned next = 0;
   for (Element& device : devices) {
     if (device.name != kind) continue;
-    auto& attributes = target_of(device).attributes;
-    const auto port = std::find_if(attributes.begin(), attributes.end(),
-                                   [](const auto& attribute) { return attribute.first == "port"; });
-    const unsigned number = port == attributes.end() ? next : parse_number<unsigned>(port->second).value_or(next);
-    if (port == attributes.end()) attributes.emplace_back("port", std::to_string(number));
-    next = std::max(next, number + 1);
+    if (const std::string* port = port_of(device)) next = std::max(next, parse_number<unsigned>(*port).value_or(0) + 1);
   }
+  for (Element& device : devices)
+    if (device.name == kind && port_of(device) == nullptr)
+      target_of(device).attributes.emplace_back("port", std::to_string(next++));
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ constexpr std::size_t kContextBytes = 80;
 struct FirstError {
   bool set = false;
   bool refused = false;  // by us; libxml2 itself would have gone on
-  int line = 0;
-  std::string text, context;
+  int line = 1;
+  std::string text = "Document is empty", context = "\n^";
 };
 
 FirstError& first_error(xmlParserCtxt* parser) {
@@ -55,7 +55,10 @@ void record(xmlParserCtxt* parser, int line, std::string text) {
   FirstError& error = first_error(parser);
   if (error.set) return;
   while (!text.empty() && text.back() == '\n') text.pop_back();
-  error = {true, line, std::move(text), line_and_caret(parser->input)};
+  error.set = true;
+  error.line = line;
+  error.text = std::move(text);
+  error.context = line_and_caret(parser->input);
 }
 
 void on_error(void* data, xmlError* error) noexcept {
@@ -110,7 +113,6 @@ Document::Document(std::string_view xml, const char* source) {
                                     nullptr, XML_PARSE_NONET | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES));
   // A prefix without a declaration is an error to libxml2 but leaves a document, which libvirt takes as it is.
   if (document_ && !error.refused && xmlDocGetRootElement(document_.get()) != nullptr) return;
-  if (!error.set) error = {true, 1, "Document is empty", "\n^"};
   base::fail_from(From::Domain, Code::XmlDetail, source, ":", error.line, ": ", error.text, "\n", error.context);
 }
 

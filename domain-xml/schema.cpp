@@ -21,31 +21,34 @@ struct Free {
   void operator()(xmlRelaxNGValidCtxt* validator) const noexcept { xmlRelaxNGFreeValidCtxt(validator); }
 };
 
-struct FirstError {
+/// What libxml2 complains about: from the general to the particular, so the place named last is the closest.
+struct Complaints {
   std::string text, element;
   int line = 0;
 };
 
 void on_error(void* data, xmlError* error) noexcept {
-  auto& first = *static_cast<FirstError*>(data);
-  if (!first.text.empty() || error->message == nullptr) return;
+  auto& complaints = *static_cast<Complaints*>(data);
+  if (error->message == nullptr) return;
   try {
-    first.text = error->message;
-    while (!first.text.empty() && first.text.back() == '\n') first.text.pop_back();
-    first.line = error->line;
+    std::string text = error->message;
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    complaints.text += (complaints.text.empty() ? "" : "; ") + text;
     const auto* node = static_cast<const xmlNode*>(error->node);
-    if (node != nullptr && node->name != nullptr) first.element = reinterpret_cast<const char*>(node->name);
+    if (node == nullptr || node->name == nullptr) return;
+    complaints.element = reinterpret_cast<const char*>(node->name);
+    complaints.line = error->line;
   } catch (...) {  // out of memory: the document stays refused, without the place
   }
 }
 
 std::unique_ptr<xmlRelaxNG, Free> read_schema(const std::string& path) {
-  FirstError error;
+  Complaints complaints;
   const std::unique_ptr<xmlRelaxNGParserCtxt, Free> parser(xmlRelaxNGNewParserCtxt(path.c_str()));
   if (!parser) throw std::bad_alloc();
-  xmlRelaxNGSetParserStructuredErrors(parser.get(), on_error, &error);
+  xmlRelaxNGSetParserStructuredErrors(parser.get(), on_error, &complaints);
   std::unique_ptr<xmlRelaxNG, Free> schema(xmlRelaxNGParse(parser.get()));
-  if (!schema) fail_from(From::Xml, Code::InternalError, "cannot read schema '", path, "': ", error.text);
+  if (!schema) fail_from(From::Xml, Code::InternalError, "cannot read schema '", path, "': ", complaints.text);
   return schema;
 }
 
@@ -57,11 +60,11 @@ void validate_schema(std::string_view xml, const std::string& schema_path) {
   const auto schema = read_schema(schema_path);
   const std::unique_ptr<xmlRelaxNGValidCtxt, Free> validator(xmlRelaxNGNewValidCtxt(schema.get()));
   if (!validator) throw std::bad_alloc();
-  FirstError error;
-  xmlRelaxNGSetValidStructuredErrors(validator.get(), on_error, &error);
+  Complaints complaints;
+  xmlRelaxNGSetValidStructuredErrors(validator.get(), on_error, &complaints);
   if (xmlRelaxNGValidateDoc(validator.get(), document.raw()) == 0) return;
-  fail_from(From::Xml, Code::XmlInvalidSchema, "'", schema_path, "': element '", error.element, "' in line ",
-            error.line, ": ", error.text.empty() ? "is not valid" : error.text);
+  fail_from(From::Xml, Code::XmlInvalidSchema, "'", schema_path, "': element '", complaints.element, "' in line ",
+            complaints.line, ": ", complaints.text.empty() ? "is not valid" : complaints.text);
 }
 
 }  // namespace domain_xml

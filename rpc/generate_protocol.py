@@ -9,14 +9,18 @@ import pathlib
 import re
 import sys
 
+NOTICE = "// Generated from rpc/protocol/*.tsv by rpc/generate_protocol.py."
+
 PROGRAMS = ["REMOTE", "LXC", "QEMU", "ADMIN"]
 PREFIX = {"REMOTE": "", "LXC": "Lxc", "QEMU": "Qemu", "ADMIN": "Admin"}
 
 # wire type: C++ type, bytes on the wire, encode, decode
 SCALARS = {
-    "int": ("std::int32_t", 4, "out.put_u32(static_cast<std::uint32_t>({v}));", "{v} = static_cast<std::int32_t>(in.get_u32());"),
+    "int": ("std::int32_t", 4, "out.put_u32(static_cast<std::uint32_t>({v}));",
+            "{v} = static_cast<std::int32_t>(in.get_u32());"),
     "uint": ("std::uint32_t", 4, "out.put_u32({v});", "{v} = in.get_u32();"),
-    "hyper": ("std::int64_t", 8, "out.put_u64(static_cast<std::uint64_t>({v}));", "{v} = static_cast<std::int64_t>(in.get_u64());"),
+    "hyper": ("std::int64_t", 8, "out.put_u64(static_cast<std::uint64_t>({v}));",
+              "{v} = static_cast<std::int64_t>(in.get_u64());"),
     "uhyper": ("std::uint64_t", 8, "out.put_u64({v});", "{v} = in.get_u64();"),
     "double": ("double", 8, "out.put_double({v});", "{v} = in.get_double();"),
     "short": ("std::int16_t", 4, "put_small(out, {v});", "get_small(in, {v});"),
@@ -210,14 +214,13 @@ class Types:
 
 
 def header(types, procedures):
-    lines = ["// Generated from rpc/protocol/*.tsv by rpc/generate_protocol.py. Include rpc/protocol.hpp instead.", "#pragma once",
-             "namespace rpc {", ""]
+    lines = [NOTICE + " Include rpc/protocol.hpp instead.", "#pragma once", "namespace rpc {", ""]
     for name, value in types.constants.items():
         if not name.startswith(("VIR_NET", "VIR_TYPED")):
             lines.append(f"inline constexpr std::uint32_t {constant_name(name)} = {value}u;")
     for name, entries in types.enums.items():
-        prefix = {"remote_auth_type": "REMOTE_AUTH_", "virNetMessageType": "VIR_NET_", "virNetMessageStatus": "VIR_NET_"}[name]
-        values = ", ".join(f"{camel(label[len(prefix):].lower())} = {value}" for label, value in entries)
+        prefix = "REMOTE_AUTH_" if name == "remote_auth_type" else "VIR_NET_"
+        values = ", ".join(f"{camel(label.removeprefix(prefix).lower())} = {value}" for label, value in entries)
         lines.append(f"enum class {type_name(name)} : std::int32_t {{ {values} }};")
     for name, arms in types.unions.items():
         options = ", ".join(types.cpp(arm_type(arm)) for arm in arms)
@@ -264,11 +267,11 @@ def tag(row, is_event):
 
 
 def codec(types, names, with_unions):
-    lines = ["// Generated from rpc/protocol/*.tsv by rpc/generate_protocol.py.", '#include "rpc/codec.hpp"',
-             '#include "rpc/protocol.hpp"', "namespace rpc {"]
+    lines = [NOTICE, '#include "rpc/codec.hpp"', '#include "rpc/protocol.hpp"', "namespace rpc {"]
     for name, arms in types.unions.items():
         union = type_name(name)
-        lines += [f"void encode_union(Encoder& out, const {union}& value);", f"void decode_union(Decoder& in, {union}& value);"]
+        lines += [f"void encode_union(Encoder& out, const {union}& value);",
+                  f"void decode_union(Decoder& in, {union}& value);"]
         if not with_unions:
             continue
         lines += [f"void encode_union(Encoder& out, const {union}& value) {{", "  switch (value.index()) {"]
@@ -306,7 +309,8 @@ def family(row):
 
 
 def facts(row):
-    access = {"no": "Refused", "conditional": "Conditional"}.get(row["readonly_ok"].replace("(inferred)", ""), "Allowed")
+    read_only = row["readonly_ok"].removesuffix("(inferred)")
+    access = {"no": "Refused", "conditional": "Conditional"}.get(read_only, "Allowed")
     direction = row["stream"].split(":")[0]
     stream = {"none": "None", "write": "FromClient", "read": "ToClient", "read+write": "Both"}[direction]
     boolean = lambda condition: "true" if condition else "false"
@@ -320,8 +324,7 @@ def facts(row):
 
 def visits(procedures):
     """A call of `visitor` with every tag, for tests and fuzzing."""
-    lines = ["// Generated from rpc/protocol/*.tsv by rpc/generate_protocol.py.", "#pragma once", '#include "rpc/protocol.hpp"',
-             "namespace rpc {"]
+    lines = [NOTICE, "#pragma once", '#include "rpc/protocol.hpp"', "namespace rpc {"]
     for function, namespace, wanted in (("visit_procedures", "proc", False), ("visit_events", "event", True)):
         lines += ["template <typename Visitor>", f"void {function}(Visitor&& visitor) {{"]
         for row in procedures:
@@ -333,10 +336,11 @@ def visits(procedures):
 
 
 def procedure_facts(procedures):
-    lines = ["// Generated from rpc/protocol/*.tsv by rpc/generate_protocol.py.", '#include "rpc/protocol.hpp"', "namespace rpc {",
-             "namespace {", "constexpr ProcedureInfo kProcedures[] = {"]
+    lines = [NOTICE, '#include "rpc/protocol.hpp"', "namespace rpc {", "namespace {",
+             "constexpr ProcedureInfo kProcedures[] = {"]
     lines += [facts(row) for row in procedures if row["program"] in PROGRAMS]
-    lines += ["};", "}  // namespace", "std::span<const ProcedureInfo> procedures() { return kProcedures; }", "}  // namespace rpc"]
+    lines += ["};", "}  // namespace", "std::span<const ProcedureInfo> procedures() { return kProcedures; }",
+              "}  // namespace rpc"]
     return lines
 
 

@@ -1,5 +1,6 @@
 #include "rpc/server.hpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <set>
@@ -15,12 +16,18 @@ namespace {
 
 constexpr std::size_t kReadBufferBytes = 64 * 1024;
 
+/// A client without a single request slot could never be heard.
+ServerLimits usable(ServerLimits limits) {
+  limits.max_client_requests = std::max(limits.max_client_requests, 1u);
+  return limits;
+}
+
 }  // namespace
 
 struct Server::Impl {
   Impl(Server& owner, base::EventLoop& event_loop, const ProcedureTable& table, ServerLimits server_limits)
       : server(owner),
-        limits(server_limits),
+        limits(usable(server_limits)),
         loop(event_loop),
         pool(limits.workers, limits.priority_workers),
         host{
@@ -70,9 +77,13 @@ bool Server::Impl::has_room() const {
 void Server::Impl::add_client(base::Fd socket, PeerCredentials peer, SocketAccess access) {
   const auto connection = std::make_shared<ClientConnection>(host, std::move(socket), next_id++, peer, access);
   connections.emplace(connection->id(), connection);
-  if (server.on_connection) server.on_connection(*connection);
+  try {
+    if (server.on_connection) server.on_connection(*connection);
+    connection->start();
+  } catch (const std::exception& error) {
+    return connection->close(error.what());
+  }
   if (!connection->authenticated()) anonymous.insert(connection->id());
-  connection->start();
   notify_count();
 }
 

@@ -132,6 +132,7 @@ TEST(Group, LeftOverWithoutProcessesIsMadeAnew) {
 TEST(Group, LiveNamesakeIsRefusedAndLeftAlone) {
   const Tree tree = empty_mounts();
   tree.write("freezer/machine/one/payload/cgroup.procs", "1234\n");
+  std::filesystem::create_directories(tree.path("cpu/machine/one/payload"));
   try {
     Group::create(v1_and_v2(tree), "/machine", "one", {});
     FAIL();
@@ -140,6 +141,7 @@ TEST(Group, LiveNamesakeIsRefusedAndLeftAlone) {
     EXPECT_THAT(error.what(), testing::HasSubstr("already exists and has processes"));
   }
   EXPECT_EQ(tree.read("freezer/machine/one/payload/cgroup.procs"), "1234\n");
+  EXPECT_TRUE(tree.exists("cpu/machine/one/payload")) << "empty in one hierarchy, but part of a live group";
   EXPECT_FALSE(tree.exists("memory/machine/one"));
 }
 

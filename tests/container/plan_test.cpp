@@ -135,11 +135,11 @@ environment LIBVIRT_LXC_NAME=web
 TEST(Plan, HybridHostShowsItsOwnLayout) {
   EXPECT_THAT(plan_text(web(), hybrid_host()),
               HasSubstr(R"(mount tmpfs on /sys/fs/cgroup nosuid,nodev,noexec size=64k,mode=755 (make directory)
+mount cgroup on /sys/fs/cgroup/systemd nosuid,nodev,noexec none,name=systemd (make directory)
+mount cgroup on /sys/fs/cgroup/memory nosuid,nodev,noexec memory (make directory)
 mount cgroup on /sys/fs/cgroup/cpu,cpuacct nosuid,nodev,noexec cpu,cpuacct (make directory)
 bind /sys/fs/cgroup/cpu,cpuacct on /sys/fs/cgroup/cpu (make directory)
 bind /sys/fs/cgroup/cpu,cpuacct on /sys/fs/cgroup/cpuacct (make directory)
-mount cgroup on /sys/fs/cgroup/memory nosuid,nodev,noexec memory (make directory)
-mount cgroup on /sys/fs/cgroup/systemd nosuid,nodev,noexec none,name=systemd (make directory)
 mount cgroup2 on /sys/fs/cgroup/unified nosuid,nodev,noexec (make directory)
 remount /sys/fs/cgroup ro,nosuid,nodev,noexec
 )"));

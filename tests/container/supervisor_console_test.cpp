@@ -51,6 +51,15 @@ TEST_F(SupervisorConsole, EachConsoleIsItsOwn) {
   supervisor.finish();
 }
 
+TEST_F(SupervisorConsole, ContainerMayHaveNone) {
+  ContainerPlan plan = shell_plan(image, "read line || exit 8");
+  plan.consoles = 0;
+  Supervisor supervisor(image);
+  supervisor.start(plan);
+  EXPECT_EQ(supervisor.receive(Type::Ready).status.consoles, 0U);
+  EXPECT_EQ(WEXITSTATUS(supervisor.finish()), 8);
+}
+
 TEST_F(SupervisorConsole, LateViewerGetsWhatNobodyTookOldestDropped) {
   Supervisor supervisor(image);
   supervisor.start(shell_plan(image, "busybox seq 1 20000; exit 3"));
@@ -168,9 +177,10 @@ long wake_ups(pid_t pid) {
 
 TEST_F(SupervisorConsole, HangUpInTheContainerIsSurvived) {
   Supervisor supervisor(image);
+  // A reader that is hung up sees end of file and opens its terminal again, as a getty does.
   supervisor.start(shell_plan(image,
-                              "exec </dev/null >/dev/null 2>&1; read line </dev/console; echo $line >/dev/console; "
-                              "read line </dev/console; echo $line >/dev/console; busybox sleep 9"));
+                              "exec </dev/null >/dev/null 2>&1; "
+                              "while :; do read line </dev/console && echo got $line >/dev/console; done"));
   const Message ready = supervisor.receive(Type::Ready);
   const base::Fd viewer = supervisor.open_console();
   for (const char* word : {"first\n", "second\n"}) {
@@ -180,7 +190,7 @@ TEST_F(SupervisorConsole, HangUpInTheContainerIsSurvived) {
     ASSERT_EQ(ioctl(terminal.get(), TIOCVHANGUP), 0);
     std::this_thread::sleep_for(20ms);
     write_text(viewer.get(), word);
-    const std::string echoed = std::string(word, std::strlen(word) - 1) + "\r\n";
+    const std::string echoed = "got " + std::string(word, std::strlen(word) - 1) + "\r\n";
     EXPECT_THAT(read_until(viewer.get(), echoed), HasSubstr(echoed));
   }
   std::this_thread::sleep_for(50ms);

@@ -296,7 +296,7 @@ TEST_P(Refused, WithItsCode) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Documents, Refused, testing::ValuesIn(kRefusals),
-                         [](const auto& info) { return info.param.title; });
+                         [](const auto& test) { return test.param.title; });
 
 TEST(Refused, MalformedTextShowsLineAndCaret) {
   const auto error = error_of([] { define("<domain type='lxc'>\n<name>a</nme>\n</domain>"); });

@@ -70,7 +70,7 @@ TEST_P(Golden, OutputAgreesWithTheSchema) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Corpus, Golden, testing::ValuesIn(names()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Corpus, Golden, testing::ValuesIn(names()), [](const auto& test) { return test.param; });
 
 TEST(GoldenCorpus, IsThere) {
   EXPECT_GE(names().size(), 10u);

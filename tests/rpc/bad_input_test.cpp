@@ -13,8 +13,7 @@ using rpc::NetMessageType;
 class BadInput : public testing::Test {
  protected:
   void SetUp() override {
-    server.table.on<rpc::proc::ConnectGetHostname>(
-        rpc::Run::Inline, [](rpc::Call&, const rpc::Nothing&) { return rpc::ConnectGetHostnameRet{"here"}; });
+    add_hostname(server);
     server.table.on<rpc::proc::DomainLookupByName>(
         rpc::Run::Inline, [](rpc::Call&, const rpc::DomainLookupByNameArgs& args) -> rpc::DomainLookupByNameRet {
           base::fail(base::Code::NoDomain, "no domain with matching name '", args.name, "'");

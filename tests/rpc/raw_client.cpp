@@ -181,6 +181,11 @@ RawClient TestServer::connect(rpc::SocketAccess access) {
   return RawClient(std::move(socket));
 }
 
+void add_hostname(TestServer& server, rpc::Run where) {
+  server.table.on<rpc::proc::ConnectGetHostname>(
+      where, [](rpc::Call&, const rpc::Nothing&) { return rpc::ConnectGetHostnameRet{"here"}; });
+}
+
 bool eventually(const std::function<bool()>& condition) {
   for (int i = 0; i < 500; ++i) {
     if (condition()) return true;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -111,6 +112,20 @@ class TestServer {
   std::unique_ptr<rpc::Server> server_;
   std::thread thread_;
 };
+
+/// Lets handlers wait until the test says so.
+class Gate {
+ public:
+  void open() { promise_.set_value(); }
+  void wait() const { future_.wait(); }
+
+ private:
+  std::promise<void> promise_;
+  std::shared_future<void> future_ = promise_.get_future().share();
+};
+
+/// CONNECT_GET_HOSTNAME answers "here".
+void add_hostname(TestServer& server, rpc::Run where = rpc::Run::Inline);
 
 /// Waits until `condition` holds, five seconds at most.
 bool eventually(const std::function<bool()>& condition);

@@ -54,8 +54,7 @@ class StreamTest : public testing::TestWithParam<rpc::Run> {
       call.stream_peer = std::make_unique<ScriptedPeer>(script);
       return rpc::Nothing{};
     });
-    server->table.on<rpc::proc::ConnectGetHostname>(
-        rpc::Run::Inline, [](rpc::Call&, const rpc::Nothing&) { return rpc::ConnectGetHostnameRet{"here"}; });
+    add_hostname(*server);
     server->start();
     client.emplace(server->connect_open());
     header = client->call_header(Console::kProgram, Console::kNumber);

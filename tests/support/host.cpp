@@ -17,6 +17,7 @@ Host& Host::instance() {
 }
 
 void Host::set_up() {
+  links_before_ = automatic_links();
   const char* given = std::getenv("LXCELL_TEST_URI");
   if (given && *given) {
     uri_ = given;
@@ -30,6 +31,7 @@ void Host::set_up() {
 }
 
 bool Host::tear_down(std::string& problem) {
+  if (stock_) remove_leaks_of_stock(prefix(), links_before_);
   if (!daemon_) return true;
   if (!daemon_->running()) {
     problem = "the daemon died during the run:\n" + daemon_->output();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "support/daemon.hpp"
@@ -35,6 +36,7 @@ class Host {
  private:
   std::string uri_;
   bool stock_ = false;
+  std::set<std::string> links_before_;
   std::unique_ptr<Daemon> daemon_;
 };
 

@@ -2,10 +2,12 @@
 
 #include <net/if.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "support/command.hpp"
 #include "support/deadline.hpp"
 #include "support/host.hpp"
 #include "support/scratch.hpp"
@@ -125,6 +127,21 @@ std::vector<std::string> wait_for_no_new_links(const std::set<std::string>& befo
       },
       scaled(Milliseconds(5000)));
   return extra;
+}
+
+void remove_leaks_of_stock(const std::string& name, const std::set<std::string>& before) {
+  for (const auto& path : cgroups_of(name)) {
+    std::error_code busy;
+    fs::remove(path, busy);
+  }
+  const auto links = automatic_links();
+  for (const auto& link : links) {
+    const std::string folder = "/sys/class/net/" + link;
+    if (before.contains(link) || exists(folder + "/master")) continue;
+    char peer[IF_NAMESIZE] = "";
+    const auto index = static_cast<unsigned>(std::atoi(read_text(folder + "/iflink").c_str()));
+    if (if_indextoname(index, peer) && links.contains(peer)) run({"ip", "link", "del", link});
+  }
 }
 
 }  // namespace support

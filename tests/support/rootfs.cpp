@@ -58,8 +58,9 @@ const char* const kRecordSignals =
 while :; do sleep 100000 & wait $!; done
 )";
 const char* const kInitctl = R"(mkfifo /dev/initctl
+exec 3<>/dev/initctl
 : > /ready
-head -c 384 /dev/initctl > /initctl-request.new
+head -c 384 <&3 > /initctl-request.new
 mv /initctl-request.new /initctl-request
 trap 'exit 0' TERM
 while :; do sleep 100000 & wait $!; done

@@ -1,0 +1,62 @@
+#include "domain-xml/schema.hpp"
+
+#include <gtest/gtest.h>
+
+#include "documents.hpp"
+
+namespace domain_xml {
+namespace {
+
+const std::string kSchema = SOURCE_DIR "/schemas/lxcell-domain.rng";
+
+std::optional<base::Error> schema_error(const std::string& xml) {
+  return error_of([&] { validate_schema(xml, kSchema); });
+}
+
+TEST(Schema, AcceptsADocument) {
+  const auto error = schema_error(document({.devices = "<console/><interface/>"}));
+  EXPECT_FALSE(error.has_value()) << error->message();
+}
+
+TEST(Schema, NamesItselfElementAndLine) {
+  const auto error = schema_error(
+      "<domain type='lxc'>\n<name>a</name>\n<memory>x</memory>\n<os><type>exe</type><init>/i</init></os>\n</domain>");
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->code(), base::Code::XmlInvalidSchema);
+  EXPECT_EQ(error->from(), base::From::Xml);
+  for (const std::string& part : {kSchema, std::string("'memory'"), std::string("line 3")})
+    EXPECT_NE(error->message().find(part), std::string::npos) << error->message();
+}
+
+TEST(Schema, RefusesWhatParsingIgnores) {
+  for (const Pieces& pieces :
+       {Pieces{.top = "<colour/>"}, Pieces{.devices = "<teapot/>"}, Pieces{.devices = "<console polished='yes'/>"},
+        Pieces{.type = "type='lxc' flavour='x'"}, Pieces{.top = "<vcpu>1</vcpu><vcpu>2</vcpu>"},
+        Pieces{.top = "<metadata><plain/></metadata>"}}) {
+    ASSERT_FALSE(error_of([&] { define(document(pieces)); }).has_value());
+    EXPECT_TRUE(schema_error(document(pieces)).has_value()) << document(pieces);
+  }
+}
+
+TEST(Schema, RefusesWhatParsingRefuses) {
+  for (const Pieces& pieces :
+       {Pieces{.name = ""}, Pieces{.memory = ""}, Pieces{.os = "<type>exe</type>"}, Pieces{.type = "type='kvm'"},
+        Pieces{.top = "<resource/>"}, Pieces{.top = "<vcpu>0</vcpu>"}, Pieces{.top = "<features><foo/></features>"},
+        Pieces{.devices = "<filesystem type='file'><source dir='/'/><target dir='/'/></filesystem>"},
+        Pieces{.devices = "<hostdev mode='capabilities' type='storage'/>"}})
+    EXPECT_TRUE(schema_error(document(pieces)).has_value()) << document(pieces);
+}
+
+TEST(Schema, MalformedTextIsAnErrorOfItsOwn) {
+  EXPECT_EQ(schema_error("<domain>")->code(), base::Code::XmlDetail);
+}
+
+TEST(Schema, MissingSchemaIsNamed) {
+  const auto error = error_of([] { validate_schema(document({}), "/nonexistent.rng"); });
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->code(), base::Code::InternalError);
+  EXPECT_NE(error->message().find("/nonexistent.rng"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace domain_xml
