@@ -46,12 +46,9 @@ std::string xml_description(const Call& call, const DomainSnapshot& domain, std:
                 "virDomainGetXMLDesc");
   if ((flags & VIR_DOMAIN_XML_SECURE) && call.connection->read_only())
     base::fail_from(base::From::Domain, Code::OperationDenied, "virDomainGetXMLDesc with secure flag");
-  if (domain.live && !((flags & VIR_DOMAIN_XML_INACTIVE) && domain.config)) {
-    const bool inactive_form = flags & VIR_DOMAIN_XML_INACTIVE;
-    return domain_xml::format_domain(*domain.live, inactive_form ? domain_xml::View::Inactive : domain_xml::View::Live,
-                                     inactive_form ? std::nullopt : std::optional(domain.identity.id));
-  }
-  return domain_xml::format_domain(domain.current(), domain_xml::View::Inactive);
+  const bool inactive_form = (flags & VIR_DOMAIN_XML_INACTIVE) || !domain.live;
+  if (!inactive_form) return domain_xml::format_domain(*domain.live, domain_xml::View::Live, domain.identity.id);
+  return domain_xml::format_domain(domain.config ? *domain.config : domain.current(), domain_xml::View::Inactive);
 }
 
 std::string metadata(const DomainSnapshot& domain, const rpc::DomainGetMetadataArgs& args) {

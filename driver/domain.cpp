@@ -15,7 +15,6 @@ namespace driver {
 namespace {
 
 using base::Code;
-using base::From;
 using domain_xml::DomainDefinition;
 
 constexpr auto kJobLimit = std::chrono::seconds(30);
