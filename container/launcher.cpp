@@ -268,7 +268,7 @@ struct Launcher::Impl {
     return place;
   }
   std::unique_ptr<Running> make_running(ContainerParts parts) {
-    return std::make_unique<SupervisedContainer>(loop, names, targets, std::move(parts));
+    return std::make_unique<SupervisedContainer>(loop, names, std::move(parts));
   }
   bool find_again(const DomainDefinition& live, ContainerParts& parts);
   void remove_leftovers(const DomainDefinition& live, ContainerParts& parts);

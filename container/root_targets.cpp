@@ -7,13 +7,10 @@
 
 namespace container {
 
-RootTargets::Use::Use(Use&& other) noexcept
-    : owner_(std::exchange(other.owner_, nullptr)), image_(other.image_), root_(std::move(other.root_)) {}
-
 RootTargets::Use& RootTargets::Use::operator=(Use&& other) noexcept {
   if (this != &other) {
     drop();
-    owner_ = std::exchange(other.owner_, nullptr);
+    owner_ = std::move(other.owner_);
     image_ = other.image_;
     root_ = std::move(other.root_);
   }
@@ -22,7 +19,8 @@ RootTargets::Use& RootTargets::Use::operator=(Use&& other) noexcept {
 
 void RootTargets::Use::drop() noexcept {
   if (!owner_) return;
-  RootTargets& owner = *std::exchange(owner_, nullptr);
+  const auto held = std::exchange(owner_, nullptr);
+  RootTargets& owner = *held;
   const std::scoped_lock lock(owner.mutex_);
   const auto image = owner.images_.find(image_);
   if (--image->second.users == 0) owner.images_.erase(image);
@@ -30,7 +28,8 @@ void RootTargets::Use::drop() noexcept {
 
 void RootTargets::Use::leave(const std::string& created) {
   if (!owner_) return;
-  RootTargets& owner = *std::exchange(owner_, nullptr);
+  const auto held = std::exchange(owner_, nullptr);
+  RootTargets& owner = *held;
   // Held while removing: a start on the same image must find its mount points whole, or make its own.
   const std::scoped_lock lock(owner.mutex_);
   const auto image = owner.images_.find(image_);
@@ -46,7 +45,7 @@ RootTargets::Use RootTargets::enter(const std::string& root) {
   if (::stat(root.c_str(), &status) < 0)
     base::fail_errno(base::Code::InternalError, "guest failed to start: cannot open root directory '", root, "'");
   Use use;
-  use.owner_ = this;
+  use.owner_ = shared_from_this();
   use.image_ = {status.st_dev, status.st_ino};
   use.root_ = root;
   const std::scoped_lock lock(mutex_);

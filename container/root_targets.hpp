@@ -6,19 +6,21 @@
 #include <sys/types.h>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
 
 namespace container {
 
-class RootTargets {
+/// Always behind a shared_ptr: containers outlive the launcher that started them.
+class RootTargets : public std::enable_shared_from_this<RootTargets> {
  public:
   /// One container's use of an image; leave() before it is destroyed, or what it made stays.
   class Use {
    public:
     Use() = default;
-    Use(Use&& other) noexcept;
+    Use(Use&& other) noexcept = default;
     Use& operator=(Use&& other) noexcept;
     ~Use() { drop(); }
     /// `created` as in protocol::StatusMessage. Removes it now if nobody else uses the image, else with the last user.
@@ -27,7 +29,7 @@ class RootTargets {
    private:
     friend class RootTargets;
     void drop() noexcept;
-    RootTargets* owner_ = nullptr;
+    std::shared_ptr<RootTargets> owner_;
     std::pair<dev_t, ino_t> image_{};
     std::string root_;
   };

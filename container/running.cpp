@@ -49,10 +49,11 @@ void thaw_below(const cgroup::Group& group) {
     const auto& mount = group.mounts().at(i);
     const auto& names = mount.controllers;
     if (mount.version != 1 || std::find(names.begin(), names.end(), "freezer") == names.end()) continue;
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(directories[i], ignored))
-      if (entry.is_directory(ignored)) std::ofstream(entry.path() / "freezer.state") << "THAWED";
     std::ofstream(std::filesystem::path(directories[i]) / "freezer.state") << "THAWED";
+    std::error_code error;
+    for (std::filesystem::recursive_directory_iterator at(directories[i], error), end; !error && at != end;
+         at.increment(error))
+      if (at->is_directory(error)) std::ofstream(at->path() / "freezer.state") << "THAWED";
   }
 }
 
@@ -131,12 +132,8 @@ struct SupervisedContainer::Shared {
   base::Watch control_watch, supervisor_watch;  // loop thread only; last, so that they end before what they watch
 };
 
-SupervisedContainer::SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names,
-                                         std::shared_ptr<RootTargets> targets, ContainerParts parts)
-    : loop_(loop),
-      names_(std::move(names)),
-      targets_(std::move(targets)),
-      shared_(std::make_shared<Shared>(loop, std::move(parts))) {
+SupervisedContainer::SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names, ContainerParts parts)
+    : loop_(loop), names_(std::move(names)), shared_(std::make_shared<Shared>(loop, std::move(parts))) {
   loop_.post([shared = shared_] {
     const auto wake = [weak = std::weak_ptr(shared)](std::uint32_t) {  // weak: it is what holds the watch
       if (const auto alive = weak.lock()) alive->on_event();

@@ -42,8 +42,7 @@ ExitRecord exit_record(int wait_status);
 
 class SupervisedContainer final : public Running {
  public:
-  SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names, std::shared_ptr<RootTargets> targets,
-                      ContainerParts parts);
+  SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names, ContainerParts parts);
   ~SupervisedContainer() override;
   SupervisedContainer(const SupervisedContainer&) = delete;
   SupervisedContainer& operator=(const SupervisedContainer&) = delete;
@@ -72,7 +71,6 @@ class SupervisedContainer final : public Running {
 
   base::EventLoop& loop_;
   std::shared_ptr<LinkNames> names_;
-  std::shared_ptr<RootTargets> targets_;
   std::shared_ptr<Shared> shared_;
   mutable std::shared_mutex group_mutex_;  // exclusive: the group is being removed
 };

@@ -10,6 +10,8 @@ template <typename... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <typename... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
 
 std::string type_of(const Interface& interface, View view) {
   const auto resolved = [&](const std::string& network, const char* type) {
@@ -69,14 +71,22 @@ void write_source(Writer& writer, const InterfaceOther& other, View) {
   writer.close();
 }
 
+/// A name made up at start is shown where a configured one stands, and once more as `actual`, which marks it: fed back
+/// as a definition it stays open.
+void write_guest(Writer& writer, const Interface& interface, View view) {
+  std::string dev = interface.guest_dev, actual = interface.guest_dev_actual;
+  if (view == View::Inactive || (view == View::Live && dev == actual)) actual.clear();
+  if (view == View::Live && dev.empty()) dev = actual;
+  if (dev.empty() && actual.empty()) return;
+  writer.open("guest").attribute_if("dev", std::string_view(dev));
+  writer.attribute_if("actual", std::string_view(actual)).close();
+}
+
 void write_names(Writer& writer, const Interface& interface, View view) {
   const bool hide_target = view == View::Inactive && is_generated_name(interface.target_dev);
   if (!interface.target_dev.empty() && !hide_target)
     writer.open("target").attribute("dev", interface.target_dev).close();
-  const std::string actual = view == View::Inactive ? "" : interface.guest_dev_actual;
-  if (interface.guest_dev.empty() && actual.empty()) return;
-  writer.open("guest").attribute_if("dev", std::string_view(interface.guest_dev));
-  writer.attribute_if("actual", std::string_view(actual)).close();
+  write_guest(writer, interface, view);
 }
 
 void write_script(Writer& writer, const char* name, const std::string& path) {

@@ -107,7 +107,10 @@ void parse_names(const Node& node, Source origin, Interface& interface) {
   interface.target_dev = node.child("target").attribute_text("dev");
   if (origin == Source::Config && is_generated_name(interface.target_dev)) interface.target_dev.clear();
   interface.guest_dev = node.child("guest").attribute_text("dev");
-  if (origin == Source::Status) interface.guest_dev_actual = node.child("guest").attribute_text("actual");
+  interface.guest_dev_actual = node.child("guest").attribute_text("actual");
+  if (origin == Source::Status) return;
+  if (interface.guest_dev == interface.guest_dev_actual) interface.guest_dev.clear();  // made up at an earlier start
+  interface.guest_dev_actual.clear();
 }
 
 std::optional<bool> parse_link(const Node& link) {

@@ -1,10 +1,12 @@
 #include "domain-xml/schema.hpp"
 
+#include <fcntl.h>
 #include <libxml/relaxng.h>
 
 #include <memory>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "domain-xml/node.hpp"
 
 namespace domain_xml {
@@ -43,6 +45,7 @@ void on_error(void* data, xmlError* error) noexcept {
 }
 
 std::unique_ptr<xmlRelaxNG, Free> read_schema(const std::string& path) {
+  base::open_file(path, O_RDONLY);  // libxml2 would report a missing file on the daemon's stderr
   Complaints complaints;
   const std::unique_ptr<xmlRelaxNGParserCtxt, Free> parser(xmlRelaxNGNewParserCtxt(path.c_str()));
   if (!parser) throw std::bad_alloc();

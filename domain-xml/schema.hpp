@@ -7,7 +7,7 @@
 namespace domain_xml {
 
 /// Throws XmlInvalidSchema naming `schema_path` and the first offending element with its line, XmlDetail for malformed
-/// text, InternalError when the schema itself cannot be read.
+/// text, SystemError or InternalError when the schema itself cannot be read.
 void validate_schema(std::string_view xml, const std::string& schema_path);
 
 }  // namespace domain_xml

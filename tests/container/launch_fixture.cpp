@@ -22,23 +22,24 @@ std::string cgroup_prefix() {
 /// Leaves of what is below `directory`, first.
 void remove_groups(const fs::path& directory) {
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(directory, ignored))
-    if (entry.is_directory(ignored)) remove_groups(entry.path());
+  for (fs::directory_iterator at(directory, ignored), end; !ignored && at != end; at.increment(ignored))
+    if (at->is_directory()) remove_groups(at->path());
   ::rmdir(directory.c_str());
 }
 
 void add_tree(std::set<std::string>& state, const fs::path& root) {
-  std::error_code ignored;
-  for (const auto& entry : fs::recursive_directory_iterator(root, ignored)) state.insert(entry.path().string());
+  std::error_code error;  // entries may vanish meanwhile
+  for (fs::recursive_directory_iterator at(root, error), end; !error && at != end; at.increment(error))
+    state.insert(at->path().string());
 }
 
 void add_container_groups(std::set<std::string>& state) {
   const auto hierarchy = cgroup::Hierarchy::detect();
   for (const auto& mount : hierarchy.mounts()) {
-    std::error_code ignored;
-    for (const auto& entry : fs::recursive_directory_iterator(mount.path + cgroup_prefix(), ignored))
-      if (entry.is_directory(ignored) && entry.path().string().find("libvirt-lxc") != std::string::npos)
-        state.insert("cgroup " + entry.path().string());
+    std::set<std::string> all;
+    add_tree(all, mount.path + cgroup_prefix());
+    for (const auto& path : all)
+      if (path.ends_with(".libvirt-lxc")) state.insert("cgroup " + path);
   }
 }
 

@@ -54,7 +54,7 @@ TEST(Schema, MalformedTextIsAnErrorOfItsOwn) {
 TEST(Schema, MissingSchemaIsNamed) {
   const auto error = error_of([] { validate_schema(document({}), "/nonexistent.rng"); });
   ASSERT_TRUE(error.has_value());
-  EXPECT_EQ(error->code(), base::Code::InternalError);
+  EXPECT_EQ(error->code(), base::Code::SystemError);
   EXPECT_NE(error->message().find("/nonexistent.rng"), std::string::npos);
 }
 

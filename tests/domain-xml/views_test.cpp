@@ -44,7 +44,7 @@ TEST(Views, LiveShowsWhatTheDomainReallyUses) {
         "portid='11111111-2222-3333-4444-555555555555' bridge='virbr0'/>",
         "<interface type='direct'>\n      <mac address='52:54:00:00:00:02'/>\n      <source network='direct' "
         "portid='21111111-2222-3333-4444-555555555555' dev='eth9' mode='bridge'/>",
-        "<target dev='vnet0'/>", "<guest actual='eth0'/>", "<guest dev='lan' actual='lan'/>",
+        "<target dev='vnet0'/>", "<guest dev='eth0' actual='eth0'/>", "<guest dev='lan'/>",
         "<console type='pty' tty='/dev/pts/5'>\n      <source path='/dev/pts/5'/>\n      <target type='lxc' "
         "port='0'/>\n"
         "      <alias name='console0'/>",

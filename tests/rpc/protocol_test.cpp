@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <functional>
 #include <map>
 #include <regex>
 #include <set>
@@ -126,50 +125,58 @@ class Sample {
   unsigned arm_ = 0;
 };
 
-struct Codec {
-  std::string type;
-  std::function<std::string(std::string_view)> recode;  // decode, compare with itself, encode
-};
-
+/// Decodes and encodes again; `left` is what was not read.
 template <typename T>
-Codec codec(const std::string& type) {
-  return {type, [](std::string_view bytes) {
-            Decoder in(bytes);
-            T value;
-            value.decode(in);
-            EXPECT_EQ(in.remaining(), 0u);
-            Encoder out;
-            value.encode(out);
-            return out.take();
-          }};
+std::string recode_as(std::string_view bytes, std::size_t& left) {
+  Decoder in(bytes);
+  T value;
+  value.decode(in);
+  left = in.remaining();
+  Encoder out;
+  value.encode(out);
+  return out.take();
 }
 
-template <typename P>
-std::string struct_name(const std::string& suffix) {
+struct Codec {
+  std::string type;
+  std::string (*recode_some)(std::string_view, std::size_t&);
+
+  std::string recode(std::string_view bytes) const {
+    std::size_t left = 0;
+    std::string again = recode_some(bytes, left);
+    EXPECT_EQ(left, 0u) << type;
+    return again;
+  }
+};
+
+std::string struct_name(std::uint32_t program, std::int32_t number, const std::string& suffix) {
   static const std::map<std::uint32_t, std::string> prefixes = {
       {kRemoteProgram, "remote_"}, {kLxcProgram, "lxc_"}, {kQemuProgram, "qemu_"}, {kAdminProgram, "admin_"}};
   for (const ProcedureInfo& info : procedures()) {
-    if (info.program != P::kProgram || info.number != P::kNumber) continue;
+    if (info.program != program || info.number != number) continue;
     std::string name = info.name;
     for (char& c : name) c = static_cast<char>(std::tolower(c));
-    return prefixes.at(info.program) + name + suffix;
+    return prefixes.at(program) + name + suffix;
   }
   return {};
 }
 
-std::vector<Codec> codecs() {
-  std::vector<Codec> all;
+std::vector<Codec> all_codecs() {
+  std::vector<Codec> all = {{"virNetMessageError", recode_as<NetMessageError>}};
+  const auto add = [&]<typename T>(std::uint32_t program, std::int32_t number, const char* suffix, T*) {
+    if constexpr (!std::is_same_v<T, Nothing>) all.push_back({struct_name(program, number, suffix), recode_as<T>});
+  };
   visit_procedures([&]<typename P>(P) {
-    if constexpr (!std::is_same_v<typename P::Args, Nothing>)
-      all.push_back(codec<typename P::Args>(struct_name<P>("_args")));
-    if constexpr (!std::is_same_v<typename P::Ret, Nothing>)
-      all.push_back(codec<typename P::Ret>(struct_name<P>("_ret")));
+    add(P::kProgram, P::kNumber, "_args", static_cast<typename P::Args*>(nullptr));
+    add(P::kProgram, P::kNumber, "_ret", static_cast<typename P::Ret*>(nullptr));
   });
-  visit_events([&]<typename E>(E) {
-    if constexpr (!std::is_same_v<typename E::Message, Nothing>)
-      all.push_back(codec<typename E::Message>(struct_name<E>("_msg")));
-  });
-  all.push_back(codec<NetMessageError>("virNetMessageError"));
+  visit_events(
+      [&]<typename E>(E) { add(E::kProgram, E::kNumber, "_msg", static_cast<typename E::Message*>(nullptr)); });
+  return all;
+}
+
+const std::vector<Codec>& codecs() {
+  static const std::vector<Codec> all = all_codecs();
   return all;
 }
 
