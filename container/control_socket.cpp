@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@ namespace {
 
 using base::Code;
 using protocol::Type;
+
+constexpr int kConnectSeconds = 30;
 
 /// Everything a failed send can mean here is that the other side has gone, except being told too much at once.
 bool send_or_gone(int socket, const void* data, std::size_t size, const std::vector<int>& fds) {
@@ -59,8 +62,8 @@ SocketAddress address_in(const std::string& directory, const std::string& name) 
   return result;
 }
 
-base::Fd seqpacket_socket(int flags = 0) {
-  base::Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
+base::Fd seqpacket_socket() {
+  base::Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd) base::fail_errno(Code::SystemError, "cannot make a socket");
   return fd;
 }
@@ -148,10 +151,13 @@ base::Fd listen_at(const std::string& directory, const std::string& name) {
 
 base::Fd connect_to(const std::string& directory, const std::string& name) {
   const auto place = address_in(directory, name);
-  // Not blocking: a supervisor that no longer accepts must not hold the daemon up.
-  base::Fd fd = seqpacket_socket(SOCK_NONBLOCK);
+  base::Fd fd = seqpacket_socket();
+  // A full backlog makes connect wait; a supervisor that no longer accepts must not hold the daemon up for good
+  // (unix(7)).
+  const timeval limit{kConnectSeconds, 0}, none{};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&place.address), sizeof place.address) < 0) return {};
-  if (::fcntl(fd.get(), F_SETFL, 0) < 0) base::fail_errno(Code::SystemError, "cannot use a socket");
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
   return fd;
 }
 

@@ -1,7 +1,7 @@
-// The C library functions the supervisor calls, over raw system calls, instead of a static glibc. Measured: the start-up
-// code of glibc (CPUID, IRELATIVE relocations, tunables) takes 0.35 ms of every start, and 640 KiB of it are part of the
-// supervisor's PSS, which is 64 KiB without it. Only what the supervisor uses, only as far as it does; no headers that
-// declare the same functions, whose exception specifications differ between C libraries.
+// The C library functions the supervisor calls, over raw system calls, instead of a static glibc. Measured: the
+// start-up code of glibc (CPUID, IRELATIVE relocations, tunables) takes 0.35 ms of every start, and 640 KiB of it are
+// part of the supervisor's PSS, which is 64 KiB without it. Only what the supervisor uses, only as far as it does; no
+// headers that declare the same functions, whose exception specifications differ between C libraries.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-tree-loop-distribute-patterns")  // or the loop in memset becomes a call of memset
 #endif

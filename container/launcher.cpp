@@ -10,7 +10,6 @@
 
 #include <cerrno>
 #include <ctime>
-#include <future>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -32,7 +31,7 @@ using protocol::Type;
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kStartLimit{30};
-constexpr milliseconds kAdoptLimit{5000};
+constexpr std::chrono::seconds kAdoptLimit{30};  // a slow answer must not cost a container its life
 constexpr milliseconds kEndLimit{2000};
 constexpr std::size_t kMaxSocketName = 80;  // "/proc/self/fd/N/" and this fit into sun_path
 
@@ -80,8 +79,9 @@ void give(const std::string& path, const ContainerPlan& plan) {
 void give_payload(const cgroup::Group& group, const ContainerPlan& plan) {
   if (plan.uid_map.empty()) return;
   const auto directories = group.payload_directories();
+  const auto mounts = group.mounts();
   for (std::size_t i = 0; i < directories.size(); ++i) {
-    const auto& mount = group.mounts().at(i);
+    const auto& mount = mounts.at(i);
     const bool named = mount.controllers == std::vector<std::string>{"name=systemd"};
     if (mount.version != 2 && !named) continue;
     give(directories[i], plan);

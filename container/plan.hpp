@@ -1,5 +1,5 @@
-// Everything about a start that can be decided before anything exists, as plain values. plan_container() makes it (pure),
-// plan_codec turns it into bytes, the supervisor carries it out and decides nothing.
+// Everything about a start that can be decided before anything exists, as plain values. plan_container() makes it
+// (pure), plan_codec turns it into bytes, the supervisor carries it out and decides nothing.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ enum class CreateTarget : std::uint8_t { No, Directory, File };
 struct MountStep {
   MountKind kind = MountKind::Filesystem;
   std::string source;
-  std::string target;   // absolute inside the container; resolved with RESOLVE_IN_ROOT, symlinks cannot lead out
+  std::string target;  // absolute inside the container; resolved with RESOLVE_IN_ROOT, symlinks cannot lead out
   std::string fstype;
   std::string options;  // "size=64k,mode=755": one fsconfig each; a word without '=' is a flag
   // MOUNT_ATTR_* (mount_setattr(2)), added to what a mount has: a bind of a read-only mount stays read-only. Only an
@@ -45,13 +45,13 @@ struct DeviceNode {
 };
 
 struct Symlink {
-  std::string path;    // below /dev
+  std::string path;  // below /dev
   std::string target;
   bool operator==(const Symlink&) const = default;
 };
 
 struct CapabilitySets {
-  std::uint64_t bounding = 0;     // permitted and effective too
+  std::uint64_t bounding = 0;  // permitted and effective too
   std::uint64_t inheritable = 0;
   std::uint64_t ambient = 0;
   bool operator==(const CapabilitySets&) const = default;
@@ -62,33 +62,33 @@ struct InitPlan {
   std::vector<std::string> arguments;    // argv, [0] included
   std::vector<std::string> environment;  // "NAME=value"
   std::string directory = "/";
-  std::string user, group;               // names or numbers, looked up inside the container; empty: 0
+  std::string user, group;  // names or numbers, looked up inside the container; empty: 0
   bool operator==(const InitPlan&) const = default;
 };
 
 struct ContainerPlan {
-  std::string name;         // the domain's, for messages
-  std::string hostname;     // empty: keep (shared uts)
-  std::uint64_t namespaces = 0;  // CLONE_NEW* given to clone3; CLONE_NEWCGROUP is unshared after attaching
-  std::string uid_map, gid_map;  // /proc/PID/{u,g}id_map text; empty without user namespace
+  std::string name;                          // the domain's, for messages
+  std::string hostname;                      // empty: keep (shared uts)
+  std::uint64_t namespaces = 0;              // CLONE_NEW* given to clone3; CLONE_NEWCGROUP is unshared after attaching
+  std::string uid_map, gid_map;              // /proc/PID/{u,g}id_map text; empty without user namespace
   std::uint32_t root_uid = 0, root_gid = 0;  // host ids of the container's root, for nodes made outside
 
-  std::string root_source;  // host directory that becomes "/", with the mounts below it
+  std::string root_source;     // host directory that becomes "/", with the mounts below it
   bool root_readonly = false;  // from the start for mounts below it, for the root itself once all mount points are made
   bool root_idmapped = false;
   std::vector<MountStep> mounts;  // in order, after pivot_root, /dev, /dev/pts and the consoles
-  std::string dev_options;        // tmpfs options of /dev; the supervisor makes it with its nodes, the child moves it in
+  std::string dev_options;  // tmpfs options of /dev; the supervisor makes it with its nodes, the child moves it in
   std::vector<DeviceNode> nodes;
   std::vector<Symlink> links;
   // ptys; /dev/console and /dev/tty1 are the first, tty2.. the others. The supervisor makes them, pts and ptmx itself.
   std::uint32_t consoles = 1;
-  std::string devpts_options;     // "newinstance,ptmxmode=0666,mode=0620,gid=5"
+  std::string devpts_options;  // "newinstance,ptmxmode=0666,mode=0620,gid=5"
 
   bool wait_for_network = false;  // exec only after the daemon said NetworkDone
   bool loopback_up = false;
   CapabilitySets capabilities;
   bool no_new_privs = false;
-  std::string seccomp;            // struct sock_filter[] as bytes, empty: none
+  std::string seccomp;  // struct sock_filter[] as bytes, empty: none
   bool personality_32bit = false;
   InitPlan init;
   bool operator==(const ContainerPlan&) const = default;

@@ -45,8 +45,9 @@ void logged(const std::string& name, const char* what, Call&& call) noexcept {
 /// alone.
 void thaw_below(const cgroup::Group& group) {
   const auto directories = group.payload_directories();
+  const auto mounts = group.mounts();
   for (std::size_t i = 0; i < directories.size(); ++i) {
-    const auto& mount = group.mounts().at(i);
+    const auto& mount = mounts.at(i);
     const auto& names = mount.controllers;
     if (mount.version != 1 || std::find(names.begin(), names.end(), "freezer") == names.end()) continue;
     std::ofstream(std::filesystem::path(directories[i]) / "freezer.state") << "THAWED";

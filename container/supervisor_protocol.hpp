@@ -13,20 +13,21 @@ constexpr std::uint32_t kMaxConsoles = 16;
 
 enum class Type : std::uint32_t {
   // daemon → supervisor
-  Start = 1,        // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], supervisor attach files,
-                    // payload attach files
+  Start = 1,  // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], supervisor attach files,
+              // payload attach files
   NetworkDone = 2,  // links are in place and configured: init may be exec'ed
-  OpenConsole = 3,  // number = index; fd: one end of a SOCK_STREAM pair, bytes both ways from now on. The supervisor closes
-                    // it when there are four viewers already, or when init has ended and all output was sent
-  Query = 4,        // answered with Status
-  Release = 5,      // exit status has been taken: the supervisor may end. Ignored while init runs
+  // number = index; fd: one end of a SOCK_STREAM pair, bytes both ways from now on. The supervisor closes it when there
+  // are four viewers already, or when init has ended and all output was sent
+  OpenConsole = 3,
+  Query = 4,    // answered with Status
+  Release = 5,  // exit status has been taken: the supervisor may end. Ignored while init runs
   // supervisor (or, for NetworkReady, its child) → daemon
   NetworkReady = 16,  // fds: NETLINK_ROUTE socket of the new network namespace, the namespace itself
   Ready = 17,         // init exec'ed: StatusMessage follows the header; fd: init's pidfd
-  Failed = 18,        // FailedMessage; the supervisor ends by itself, nothing of the container is left, no made mount point
-  Status = 19,        // StatusMessage; fd: init's pidfd while it runs
-  Exited = 20,        // StatusMessage with exited and wait_status, when viewers have had the last output (or have not taken
-                      // it for 0.1 s); repeated to every daemon that connects until Release
+  Failed = 18,  // FailedMessage; the supervisor ends by itself, nothing of the container is left, no made mount point
+  Status = 19,  // StatusMessage; fd: init's pidfd while it runs
+  Exited = 20,  // StatusMessage with exited and wait_status, when viewers have had the last output (or have not taken
+                // it for 0.1 s); repeated to every daemon that connects until Release
 };
 
 struct Header {
@@ -54,14 +55,15 @@ struct StatusMessage {
   char created[4096];  // NUL-terminated container paths of mount targets that had to be made in the image, in order
 };
 
-/// Steps a user's definition can cause: "open root", "open mount source", "find mount target", "mount", "set mount attributes",
-/// "mask", "idmap mount", "write id map", "set host name", "find user", "find group" (error 0: no such name), "change directory",
-/// "load seccomp program", "exec". The others ("clone", "make /dev", "enter cgroup" ...) speak of the host.
+/// Steps a user's definition can cause: "open root", "open mount source", "find mount target", "mount", "set mount
+/// attributes", "mask", "idmap mount", "write id map", "set host name", "find user", "find group" (error 0: no such
+/// name), "change directory", "load seccomp program", "exec". The others ("clone", "make /dev", "enter cgroup" ...)
+/// speak of the host.
 struct FailedMessage {
   Header header;
-  std::int32_t error;   // errno, 0 if none
-  char step[64];        // "mount", "exec" ...
-  char object[512];     // path or name the step was about
+  std::int32_t error;  // errno, 0 if none
+  char step[64];       // "mount", "exec" ...
+  char object[512];    // path or name the step was about
 };
 
 }  // namespace container::protocol

@@ -41,10 +41,18 @@ bool has_content(const Element& element) {
   return !element.attributes.empty() || !element.text.empty() || !element.children.empty();
 }
 
+Element parse_address(const Node& node) {
+  const std::string type = required_attribute(node, "type");
+  const std::string path = "address/" + type;
+  if (stored_grammar(path).attributes.empty())
+    base::fail_from(base::From::Domain, base::Code::ConfigUnsupported, "unknown address type '", type, "'");
+  return parse_stored(node, path);
+}
+
 }  // namespace
 
 Element parse_stored(const Node& node, std::string_view path) {
-  if (path == "address") return parse_stored(node, "address/" + required_attribute(node, "type"));
+  if (path == "address") return parse_address(node);
   const StoredGrammar grammar = stored_grammar(path);
   Element element{.name = node.name()};
   for (const StoredAttribute& attribute : grammar.attributes) parse_stored_attribute(node, attribute, element);

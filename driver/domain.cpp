@@ -159,7 +159,15 @@ bool Domain::start(std::optional<DomainDefinition> given, std::uint64_t autodest
 
 /// Starts `definition` and makes it the live one; on failure nothing of it is left.
 void Domain::run_guest(const DomainDefinition& definition, const std::optional<Event>& event) {
-  Backend::Started started = services_.backend.start(definition);
+  // A daemon that dies in the middle of this start leaves the name of what it was making: the next one removes it.
+  services_.store.save_status({.live = definition});
+  Backend::Started started;
+  try {
+    started = services_.backend.start(definition);
+  } catch (...) {
+    services_.store.remove_status(name_);
+    throw;
+  }
   {
     const std::scoped_lock lock(mutex_);
     running_ = std::move(started.running);
@@ -182,6 +190,7 @@ void Domain::run_guest(const DomainDefinition& definition, const std::optional<E
     const auto running = snapshot().running;
     running->kill();
     running->clean_up();
+    services_.store.remove_status(name_);
     const std::scoped_lock lock(mutex_);
     running_.reset();
     live_.reset();
@@ -456,7 +465,9 @@ bool Domain::adopt(const SavedStatus& saved) {
   const Job job(*this);
   std::shared_ptr<container::Running> running = services_.backend.adopt(saved.live, saved.facts);
   if (!running) {
-    base::log::warning("domain '{}' ended while no daemon was running, and how is not known", name_);
+    const bool starting = saved.facts.supervisor_pid < 0;
+    base::log::warning("domain '{}' {}", name_, starting ? "was being started when the daemon ended: start undone"
+                                                         : "ended while no daemon was running, and how is not known");
     services_.store.remove_status(name_);
     {
       const std::scoped_lock lock(mutex_);

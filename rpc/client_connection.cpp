@@ -201,6 +201,7 @@ void ClientConnection::settle_guarded() noexcept {
   } catch (const std::exception& error) {
     base::log::error("client {}: {}", id_, error.what());
     drop_soon("its connection failed");
+    schedule();
   }
 }
 

@@ -1,5 +1,6 @@
 #include "support/host.hpp"
 
+#include <gtest/gtest.h>
 #include <libvirt/libvirt.h>
 
 #include <cstdlib>
@@ -33,8 +34,9 @@ void Host::set_up() {
 bool Host::tear_down(std::string& problem) {
   if (stock_) remove_leaks_of_stock(prefix(), links_before_);
   if (!daemon_) return true;
+  problem = deaths_;
   if (!daemon_->running()) {
-    problem = "the daemon died during the run:\n" + daemon_->output();
+    problem += "the daemon died in the last test:\n" + daemon_->output();
     return false;
   }
   daemon_->destroy_domains();
@@ -46,7 +48,14 @@ bool Host::tear_down(std::string& problem) {
   return problem.empty();
 }
 
-Connection Host::connect(Access access) const {
+Connection Host::connect(Access access) {
+  if (daemon_ && !daemon_->running()) {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    deaths_ += "the daemon had died before or in " +
+               (test ? std::string(test->test_suite_name()) + "." + test->name() : std::string("a suite's set-up")) +
+               "\n";
+    daemon_->start();
+  }
   Connection connection(access == Access::ReadOnly ? virConnectOpenReadOnly(uri_.c_str())
                                                    : virConnectOpen(uri_.c_str()));
   if (!connection) throw std::runtime_error("cannot open " + uri_ + ": " + last_failure().message);

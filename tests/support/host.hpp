@@ -27,7 +27,8 @@ class Host {
   /// The daemon of this run, nullptr when LXCELL_TEST_URI was given.
   Daemon* daemon() { return daemon_.get(); }
 
-  Connection connect(Access access = Access::ReadWrite) const;
+  /// Starts the own daemon again if it died; tear_down() then reports the test in which it did.
+  Connection connect(Access access = Access::ReadWrite);
   /// The socket clients with this access use.
   std::string socket(Access access) const;
   /// A URI that leads a read-write client to the socket for read-only ones.
@@ -37,6 +38,7 @@ class Host {
   std::string uri_;
   bool stock_ = false;
   std::set<std::string> links_before_;
+  std::string deaths_;
   std::unique_ptr<Daemon> daemon_;
 };
 

@@ -93,6 +93,22 @@ Output enter_shell(virDomainPtr domain, const std::string& script) {
   return enter(domain, {"/bin/sh", "-c", script});
 }
 
+bool is_frozen(virDomainPtr domain) {
+  std::istringstream lines(proc_file(init_pid(domain), "cgroup"));
+  for (std::string line; std::getline(lines, line);) {
+    const auto second = line.find(':', line.find(':') + 1);
+    const std::string path = line.substr(second + 1);
+    // Both files tell of the state in force, whichever level asked for it.
+    if (line.find(":freezer:") != std::string::npos) {
+      return read_text("/sys/fs/cgroup/freezer" + path + "/freezer.state") == "FROZEN\n";
+    }
+    if (line.starts_with("0::") && exists("/sys/fs/cgroup" + path + "/cgroup.events")) {
+      return read_text("/sys/fs/cgroup" + path + "/cgroup.events").find("frozen 1") != std::string::npos;
+    }
+  }
+  return false;
+}
+
 std::string control_file(virDomainPtr domain, const std::string& v1, const std::string& v2) {
   // Limits may be on a parent of init's own cgroup: the first directory upwards that is limited or named for the
   // container.

@@ -21,8 +21,8 @@ std::set<std::string> automatic_links();
 /// Links that are new since `before` and stay; empty is good.
 std::vector<std::string> wait_for_no_new_links(const std::set<std::string>& before);
 
-/// For the end of a run against stock: removes the cgroup directories with `name`, and the links that are new since `before` and
-/// have both ends on the host (defects L1, L2).
+/// For the end of a run against stock: removes the cgroup directories with `name`, and the links that are new since
+/// `before` and have both ends on the host (defects L1, L2).
 void remove_leaks_of_stock(const std::string& name, const std::set<std::string>& before);
 
 /// Directories of the container's cgroups, one per hierarchy, whose name contains `name`.

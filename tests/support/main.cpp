@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <libvirt/virterror.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "support/events.hpp"
 #include "support/host.hpp"
 #include "support/scratch.hpp"
+#include "support/watchdog.hpp"
 
 namespace {
 
@@ -48,10 +50,13 @@ int main(int count, char** words) {
     return 1;
   }
   virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});  // tests look at errors themselves
+  // A daemon that is killed while a call is on its way must not take the tests along. A handler, unlike SIG_IGN, ends at exec.
+  signal(SIGPIPE, [](int) {});
   int code = 1;
   try {
     support::start_event_loop();
     support::host().set_up();
+    support::start_watchdog();
     testing::AddGlobalTestEnvironment(new WholeRun);
     code = RUN_ALL_TESTS();
     if (testing::UnitTest::GetInstance()->test_to_run_count() == 0) code = 1;  // nothing shown, nothing passed

@@ -37,13 +37,13 @@ const char* const kRebootOnGo = R"(echo boot >> /boots
 : > /ready
 while [ ! -e /go ]; do usleep 5000; done
 rm /go
-reboot -f
+reboot -n -f
 sleep 100000
 )";
 const char* const kPowerOffOnGo = R"(: > /ready
 while [ ! -e /go ]; do usleep 5000; done
 rm /go
-poweroff -f
+poweroff -n -f
 sleep 100000
 )";
 const char* const kExitOnGo = R"(: > /ready
@@ -70,10 +70,10 @@ while :; do sleep 100000 & wait $!; done
 namespace {
 
 const char* const kApplets[] = {
-    "sh",   "sleep",  "usleep", "cat",  "echo", "ls",   "mkdir",    "mknod", "mkfifo",   "rm",     "mv",       "stty",
-    "head", "reboot", "ping",   "ip",   "id",   "env",  "hostname", "pwd",   "mount",    "umount", "poweroff", "touch",
-    "tr",   "kill",   "ps",     "stat", "grep", "sed",  "true",     "false", "readlink", "dd",     "chmod",    "chown",
-    "tty",  "test",   "ln",     "cp",   "wc",   "tail", "sort",     "uname", "od"};
+    "sh",   "sleep",  "usleep", "cat",  "echo", "ls",  "mkdir",    "mknod", "mkfifo",   "rm",     "mv",       "stty",
+    "head", "reboot", "ping",   "ip",   "id",   "env", "hostname", "pwd",   "mount",    "umount", "poweroff", "touch",
+    "tr",   "kill",   "ps",     "stat", "grep", "sed", "true",     "false", "readlink", "dd",     "chmod",    "chown",
+    "find", "tty",    "test",   "ln",   "cp",   "wc",  "tail",     "sort",  "uname",    "od"};
 
 std::string find_busybox() {
   for (const char* path : {"/bin/busybox", "/usr/bin/busybox", "/sbin/busybox"}) {
