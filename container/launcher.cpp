@@ -353,8 +353,13 @@ std::unique_ptr<Running> Launcher::adopt(const DomainDefinition& live, const Run
   parts.facts = facts;
   parts.run_directory = impl_->config.run_directory;
   parts.socket_name = socket_name(live);
-  if (!facts.cgroup_leaf.empty())
-    parts.group = cgroup::Group::open(impl_->host.cgroups, facts.cgroup_partition, facts.cgroup_leaf);
+  if (facts.cgroup_leaf.empty()) {  // its start was interrupted before anything was known of it
+    const CgroupPlace place = impl_->place_of(live);
+    parts.facts.cgroup_partition = place.partition;
+    parts.facts.cgroup_leaf = place.leaf;
+  }
+  parts.group =
+      cgroup::Group::open(impl_->host.cgroups, parts.facts.cgroup_partition, parts.facts.cgroup_leaf);
   if (impl_->find_again(live, parts)) return impl_->make_running(std::move(parts));
   impl_->remove_leftovers(live, parts);
   return nullptr;

@@ -76,8 +76,7 @@ void watch_for_end(Services& services, EventHub& events, rpc::Connection& connec
 }  // namespace
 
 void add_connect_calls(rpc::ProcedureTable& table, Services& services, const HostAnswers& host, EventHub& events) {
-  table.on<proc::AuthList>(Run::Inline, [](Call& call, const auto&) {
-    call.connection->mark_authenticated();
+  table.on<proc::AuthList>(Run::Inline, [](Call&, const auto&) {
     return rpc::AuthListRet{{rpc::AuthType::None}};
   });
   table.on<proc::ConnectSupportsFeature>(Run::Inline, [](Call& call, const auto& args) {

@@ -38,6 +38,8 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
   add_event_calls(table_, services_, events_);
   watch_signals();  // before the server starts threads, which inherit the blocked signals
   server_ = std::make_unique<rpc::Server>(loop_, table_, config.limits);
+  // The sockets' mode and group have decided who may connect: nobody stays anonymous.
+  server_->on_connection = [](rpc::Connection& connection) { connection.mark_authenticated(); };
 }
 
 /// Containers go on running: only the daemon's view of them ends here.

@@ -19,7 +19,7 @@ using domain_xml::DomainDefinition;
 
 constexpr auto kJobLimit = std::chrono::seconds(30);
 // A guest that ends right after every start is restarted at once this often, then once a second.
-constexpr unsigned kQuickRestarts = 3;
+constexpr unsigned kQuickRestarts = 20;
 constexpr auto kQuickRun = std::chrono::seconds(1);
 
 // systemd(1), "Signals": SIGRTMIN+4 powers off, SIGRTMIN+5 reboots.

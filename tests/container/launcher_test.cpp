@@ -297,8 +297,8 @@ void print_median(const char* what, std::vector<double> values) {
               values.front(), values.back());
 }
 
-/// Printed, and held to a limit so wide that only a wait in the wrong place (a poll, an RCU grace period too many)
-/// breaks it.
+/// Printed. Only the best of many is held to a limit, which a busy machine keeps and a wait in the wrong place does
+/// not.
 TEST_F(LauncherTest, Timing) {
   std::vector<double> starts, stops;
   for (int i = 0; i < 50; ++i) {
@@ -313,10 +313,8 @@ TEST_F(LauncherTest, Timing) {
   }
   print_median("launch", starts);
   print_median("kill and clean_up", stops);
-  std::nth_element(starts.begin(), starts.begin() + 25, starts.end());
-  std::nth_element(stops.begin(), stops.begin() + 25, stops.end());
-  EXPECT_LT(starts[25], 100);
-  EXPECT_LT(stops[25], 100);
+  EXPECT_LT(*std::min_element(starts.begin(), starts.end()), 50);
+  EXPECT_LT(*std::min_element(stops.begin(), stops.end()), 50);
   expect_unchanged();
 }
 

@@ -287,9 +287,12 @@ TEST_F(Defects, P2_TheEndOfInitIsReportedAtOnce) {
 TEST_F(Defects, P3_GuestRebootIsFast) {
   SKIP_ON_STOCK("0.3 s per cycle (P3)");
   // Reboots as long as /go is there.
-  root_.set_init(
-      "echo boot >> /boots\n[ -e /go ] && reboot -n -f\n: > /ready\nwhile [ ! -e /go ]; do usleep 2000; done\nreboot "
-      "-f\n");
+  root_.set_init(R"(echo boot >> /boots
+[ -e /go ] && reboot -n -f
+: > /ready
+while [ ! -e /go ]; do usleep 2000; done
+reboot -n -f
+)");
   const Domain domain = create(xml("p3", root_));
   ASSERT_TRUE(root_.wait_ready());
   const auto boots = [&] { return root_.read("boots").size() / 5; };
