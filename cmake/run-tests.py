@@ -7,7 +7,7 @@
   run-tests.py totals RESULTS... [--expect NAME...]            what failed, what was skipped, the totals
 
 A program that is missing, crashes, hangs or runs no test counts as a failure, and so do a system_test all of whose
-tests were skipped and a step that --expect names and that left no result in the first RESULTS. Output is shown as it
+tests were skipped and a step that --expect names and that left no result in any RESULTS. Output is shown as it
 comes with --show, otherwise only of programs that failed.
 """
 import argparse
@@ -175,7 +175,7 @@ def command_totals(arguments):
         for name, reason in record["skipped"]:
             skipped.setdefault(reason, []).append(name)
     for name in arguments.expect:
-        if not os.path.exists(os.path.join(arguments.results[0], name + ".json")):
+        if not any(os.path.exists(os.path.join(results, name + ".json")) for results in arguments.results):
             failed.append((name, name, "was not run"))
     if skipped:
         print("skipped:")

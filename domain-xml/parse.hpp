@@ -14,9 +14,6 @@ namespace domain_xml {
 /// `id`, aliases and other live-only content is ignored.
 DomainDefinition parse_domain(std::string_view xml);
 
-/// One device element (attach, detach, update); `root` receives its name.
-/// The value of the 'metadata' child for one namespace and so on live in metadata.hpp.
-
 /// Live content too (id excluded): what format_domain(.., View::Status) wrote, for reading our own state files.
 DomainDefinition parse_status_domain(std::string_view xml);
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Everything there is to test: installs what is missing, builds, checks the tree, and runs the unit tests (also under
-# sanitizers), a short fuzz and the system tests. The last line is the totals. Needs root for the system tests.
-#   run.sh [--fast]     --fast: without clang-tidy, sanitizers and fuzzing
+# Everything there is to test: installs what is missing, builds, checks the tree, and runs the system tests, the unit
+# tests under sanitizers and a short fuzz. The last line is the totals. Needs root for the system tests.
+#   run.sh [--fast]     --fast: unit tests without sanitizers, no clang-tidy, no fuzzing
 set -u
 cd "$(dirname "$0")/.." || exit 1
 fast=
@@ -41,27 +41,29 @@ target() {
 say "packages"
 cmake/install-packages.sh || exit 1
 say "build"
-check build cmake/build.sh dev || finish
+# The unit tests are built once: with sanitizers, or plain with --fast.
+if [ -n "$fast" ]; then targets=; else targets="virtlxcelld lxcell-supervisor system_test lifecycle_bench"; fi
+# shellcheck disable=SC2086
+check build cmake/build.sh dev $targets || finish
 
 say "format, includes, schema"
 check format-check cmake/format.sh --check
 check include-check python3 cmake/check-includes.py
 check schema-check cmake/check-schemas.sh
-say "unit tests"
-target unit-tests
 say "system tests"
 target check-root
 
 if [ -n "$fast" ]; then
+  say "unit tests"
+  target unit-tests
   skip tidy "--fast"
-  skip sanitizers "--fast"
   skip fuzz "--fast"
   finish
 fi
-say "clang-tidy of what changed"
-check tidy cmake/tidy.sh build --changed
 say "unit tests with address and undefined-behaviour sanitizers"
 check sanitizers cmake/build.sh asan unit-tests
+say "clang-tidy of what changed"
+check tidy cmake/tidy.sh build --changed
 say "fuzzing, 20 s each"
 check fuzz-build cmake/build.sh fuzz fuzz && check fuzz cmake/fuzz.sh 20
 finish
