@@ -1,5 +1,5 @@
-// The one exception of this project: libvirt's error code, where it comes from, the detail text, and the kernel's errno.
-// Thrown where the cause is known; turned into a wire error in driver/error_reply only.
+// The one exception of this project: libvirt's error code, where it comes from, the detail text, and the kernel's
+// errno. Thrown where the cause is known; turned into a wire error in driver/error_reply only.
 #pragma once
 
 #include <libvirt/virterror.h>

@@ -47,7 +47,9 @@ struct Watch::State {
 
 Watch::Watch(std::unique_ptr<State> state) noexcept : state_(state.release()) {}
 Watch::~Watch() = default;
-void Watch::Delete::operator()(State* state) const noexcept { delete state; }
+void Watch::Delete::operator()(State* state) const noexcept {
+  delete state;
+}
 
 void Watch::set_events(std::uint32_t events) {
   if (state_) check(sd_event_source_set_io_events(state_->source, events), "cannot change watched events");
@@ -119,7 +121,8 @@ EventLoop::~EventLoop() {
 
 Watch EventLoop::on_fd(int fd, std::uint32_t events, std::function<void(std::uint32_t)> call) {
   auto state = make_state(std::move(call));
-  check(sd_event_add_io(impl_->event, &state->source, fd, events, io_callback, state.get()), "cannot watch a descriptor");
+  check(sd_event_add_io(impl_->event, &state->source, fd, events, io_callback, state.get()),
+        "cannot watch a descriptor");
   return Watch(std::move(state));
 }
 
@@ -138,7 +141,8 @@ Watch EventLoop::on_signal(int number, std::function<void()> call) {
   if (const int result = ::pthread_sigmask(SIG_BLOCK, &set, nullptr); result != 0)
     fail_errno_value(result, Code::SystemError, "cannot block signal ", number);
   auto state = make_state([call = std::move(call)](std::uint32_t) { call(); });
-  check(sd_event_add_signal(impl_->event, &state->source, number, signal_callback, state.get()), "cannot watch a signal");
+  check(sd_event_add_signal(impl_->event, &state->source, number, signal_callback, state.get()),
+        "cannot watch a signal");
   return Watch(std::move(state));
 }
 
@@ -161,6 +165,8 @@ void EventLoop::stop() {
   post([this] { sd_event_exit(impl_->event, 0); });
 }
 
-bool EventLoop::in_loop_thread() const noexcept { return impl_->thread == std::this_thread::get_id(); }
+bool EventLoop::in_loop_thread() const noexcept {
+  return impl_->thread == std::this_thread::get_id();
+}
 
 }  // namespace base

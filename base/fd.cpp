@@ -33,7 +33,9 @@ Fd Fd::duplicate() const {
   return copy;
 }
 
-Fd open_file(const std::string& path, int flags, unsigned mode) { return open_file_at(AT_FDCWD, path, flags, mode); }
+Fd open_file(const std::string& path, int flags, unsigned mode) {
+  return open_file_at(AT_FDCWD, path, flags, mode);
+}
 
 Fd open_file_at(int dir, const std::string& path, int flags, unsigned mode) {
   Fd fd(::openat(dir, path.c_str(), flags | O_CLOEXEC, mode));
@@ -75,7 +77,8 @@ void write_all(int fd, const void* data, std::size_t size, const std::string& wh
 
 std::pair<Fd, Fd> socket_pair(int type) {
   int fds[2];
-  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0) fail_errno(Code::SystemError, "cannot make a socket pair");
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
+    fail_errno(Code::SystemError, "cannot make a socket pair");
   return {Fd(fds[0]), Fd(fds[1])};
 }
 

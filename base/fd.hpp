@@ -38,7 +38,8 @@ std::string read_all(int fd);
 void write_all(int fd, const void* data, std::size_t size, const std::string& what);
 /// A connected AF_UNIX pair, close-on-exec.
 std::pair<Fd, Fd> socket_pair(int type);
-/// Puts `text` at `path` so that after a crash the file is either old or new: temporary file, fsync, rename, directory fsync.
+/// Puts `text` at `path` so that after a crash the file is either old or new: temporary file, fsync, rename, directory
+/// fsync.
 void replace_file(const std::string& path, const std::string& text, unsigned mode);
 
 }  // namespace base

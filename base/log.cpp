@@ -22,10 +22,14 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::Debug: return spdlog::level::debug;
-    case Level::Info: return spdlog::level::info;
-    case Level::Warning: return spdlog::level::warn;
-    case Level::Error: return spdlog::level::err;
+    case Level::Debug:
+      return spdlog::level::debug;
+    case Level::Info:
+      return spdlog::level::info;
+    case Level::Warning:
+      return spdlog::level::warn;
+    case Level::Error:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -43,8 +47,12 @@ void configure(Level from, const std::string& file) {
   logger()->set_level(to_spdlog(from));
 }
 
-void write(Level level, const std::string& line) { logger()->log(to_spdlog(level), "{}", line); }
+void write(Level level, const std::string& line) {
+  logger()->log(to_spdlog(level), "{}", line);
+}
 
-bool enabled(Level level) { return logger()->should_log(to_spdlog(level)); }
+bool enabled(Level level) {
+  return logger()->should_log(to_spdlog(level));
+}
 
 }  // namespace base::log

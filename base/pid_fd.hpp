@@ -23,7 +23,8 @@ class PidFd {
 
   /// pidfd_send_signal(2); false when the process is gone.
   bool signal(int number) const;
-  /// Waits until the process has ended (not necessarily been reaped); false when `timeout_ms` passed first (-1: no limit).
+  /// Waits until the process has ended (not necessarily been reaped); false when `timeout_ms` passed first (-1: no
+  /// limit).
   bool wait_exit(int timeout_ms) const;
   /// waitid(P_PIDFD) for a child: its wait status (as wait(2) gives it), or nullopt while it runs or if it is not ours.
   std::optional<int> reap() const;

@@ -358,8 +358,7 @@ std::unique_ptr<Running> Launcher::adopt(const DomainDefinition& live, const Run
     parts.facts.cgroup_partition = place.partition;
     parts.facts.cgroup_leaf = place.leaf;
   }
-  parts.group =
-      cgroup::Group::open(impl_->host.cgroups, parts.facts.cgroup_partition, parts.facts.cgroup_leaf);
+  parts.group = cgroup::Group::open(impl_->host.cgroups, parts.facts.cgroup_partition, parts.facts.cgroup_leaf);
   if (impl_->find_again(live, parts)) return impl_->make_running(std::move(parts));
   impl_->remove_leftovers(live, parts);
   return nullptr;

@@ -1,5 +1,6 @@
-// A running container as the daemon holds it: its supervisor, its init, its cgroup, its network ends. The daemon may die and a
-// later one take the same container over with adopt(); nothing here keeps the container alive or kills it by being destroyed.
+// A running container as the daemon holds it: its supervisor, its init, its cgroup, its network ends. The daemon may
+// die and a later one take the same container over with adopt(); nothing here keeps the container alive or kills it by
+// being destroyed.
 #pragma once
 
 #include <sys/types.h>
@@ -36,7 +37,7 @@ struct RunningFacts {
   unsigned long long supervisor_start_time = 0;  // proc(5) field 22
   pid_t init_pid = -1;
   std::string cgroup_partition, cgroup_leaf;
-  std::vector<std::string> host_links;  // "vnet0" per interface, in order; empty when it has no host end
+  std::vector<std::string> host_links;     // "vnet0" per interface, in order; empty when it has no host end
   std::vector<std::string> console_paths;  // host pty per console, in order
   bool operator==(const RunningFacts&) const = default;
 };
@@ -59,7 +60,8 @@ class Running {
 
   /// SIGKILL to init through its pidfd (thawed if frozen), waits until it is gone. on_exit is still called.
   virtual void kill() = 0;
-  /// After init has ended: lets the supervisor go, removes cgroup, state files, stale links. Never throws; logs what stays behind.
+  /// After init has ended: lets the supervisor go, removes cgroup, state files, stale links. Never throws; logs what
+  /// stays behind.
   virtual void clean_up() noexcept = 0;
 
   /// Signal `number` to init. False if it is gone.

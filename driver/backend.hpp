@@ -1,5 +1,5 @@
-// The seam between libvirt's API and a kind of guest: everything the calls need of a hypervisor, and nothing of the wire.
-// The container backend implements it over container/launcher; tests use an in-memory one.
+// The seam between libvirt's API and a kind of guest: everything the calls need of a hypervisor, and nothing of the
+// wire. The container backend implements it over container/launcher; tests use an in-memory one.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// Going into the background once ready (daemon(7), "SysV daemons"): the first process waits for readiness and reports failure.
+// Going into the background once ready (daemon(7), "SysV daemons"): the first process waits for readiness and reports
+// failure.
 #pragma once
 
 #include "base/fd.hpp"

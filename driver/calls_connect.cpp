@@ -76,9 +76,7 @@ void watch_for_end(Services& services, EventHub& events, rpc::Connection& connec
 }  // namespace
 
 void add_connect_calls(rpc::ProcedureTable& table, Services& services, const HostAnswers& host, EventHub& events) {
-  table.on<proc::AuthList>(Run::Inline, [](Call&, const auto&) {
-    return rpc::AuthListRet{{rpc::AuthType::None}};
-  });
+  table.on<proc::AuthList>(Run::Inline, [](Call&, const auto&) { return rpc::AuthListRet{{rpc::AuthType::None}}; });
   table.on<proc::ConnectSupportsFeature>(Run::Inline, [](Call& call, const auto& args) {
     if (args.feature == kKeepalive) call.connection->start_keepalive();
     return rpc::ConnectSupportsFeatureRet{supports(args.feature)};
@@ -89,21 +87,16 @@ void add_connect_calls(rpc::ProcedureTable& table, Services& services, const Hos
     watch_for_end(services, events, *call.connection);
     return Nothing{};
   });
-  table.on<proc::ConnectGetUri>(Run::Inline, [host](Call&, const auto&) {
-    return rpc::ConnectGetUriRet{host.driver_name + ":///system"};
-  });
-  table.on<proc::ConnectGetType>(Run::Inline, [&services](Call&, const auto&) {
-    return rpc::ConnectGetTypeRet{services.backend.type()};
-  });
-  table.on<proc::ConnectGetVersion>(Run::Inline, [&services](Call&, const auto&) {
-    return rpc::ConnectGetVersionRet{services.backend.version()};
-  });
-  table.on<proc::ConnectGetLibVersion>(Run::Inline, [](Call&, const auto&) {
-    return rpc::ConnectGetLibVersionRet{LIBVIR_VERSION_NUMBER};
-  });
-  table.on<proc::ConnectGetHostname>(Run::Inline, [](Call&, const auto&) {
-    return rpc::ConnectGetHostnameRet{hostname()};
-  });
+  table.on<proc::ConnectGetUri>(
+      Run::Inline, [host](Call&, const auto&) { return rpc::ConnectGetUriRet{host.driver_name + ":///system"}; });
+  table.on<proc::ConnectGetType>(
+      Run::Inline, [&services](Call&, const auto&) { return rpc::ConnectGetTypeRet{services.backend.type()}; });
+  table.on<proc::ConnectGetVersion>(
+      Run::Inline, [&services](Call&, const auto&) { return rpc::ConnectGetVersionRet{services.backend.version()}; });
+  table.on<proc::ConnectGetLibVersion>(
+      Run::Inline, [](Call&, const auto&) { return rpc::ConnectGetLibVersionRet{LIBVIR_VERSION_NUMBER}; });
+  table.on<proc::ConnectGetHostname>(Run::Inline,
+                                     [](Call&, const auto&) { return rpc::ConnectGetHostnameRet{hostname()}; });
   table.on<proc::ConnectIsSecure>(Run::Inline, [](Call&, const auto&) { return rpc::ConnectIsSecureRet{1}; });
   table.on<proc::ConnectGetCapabilities>(Run::Worker, [&services](Call&, const auto&) {
     return rpc::ConnectGetCapabilitiesRet{domain_xml::format_capabilities(services.backend.capabilities())};

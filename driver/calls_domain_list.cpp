@@ -87,7 +87,8 @@ void add_domain_list_calls(rpc::ProcedureTable& table, Services& services) {
     return ret;
   });
   table.on<proc::ConnectNumOfDomains>(Run::Inline, [&](Call&, const auto&) {
-    return rpc::ConnectNumOfDomainsRet{static_cast<std::int32_t>(list(services, VIR_CONNECT_LIST_DOMAINS_ACTIVE).size())};
+    return rpc::ConnectNumOfDomainsRet{
+        static_cast<std::int32_t>(list(services, VIR_CONNECT_LIST_DOMAINS_ACTIVE).size())};
   });
   table.on<proc::ConnectNumOfDefinedDomains>(Run::Inline, [&](Call&, const auto&) {
     return rpc::ConnectNumOfDefinedDomainsRet{

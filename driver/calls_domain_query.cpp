@@ -59,12 +59,17 @@ std::string metadata(const DomainSnapshot& domain, const rpc::DomainGetMetadataA
   const auto& definition = affected.live ? *domain.live : *domain.config;
   std::optional<std::string> text;
   switch (args.type) {
-    case VIR_DOMAIN_METADATA_DESCRIPTION: text = definition.description; break;
-    case VIR_DOMAIN_METADATA_TITLE: text = definition.title; break;
+    case VIR_DOMAIN_METADATA_DESCRIPTION:
+      text = definition.description;
+      break;
+    case VIR_DOMAIN_METADATA_TITLE:
+      text = definition.title;
+      break;
     case VIR_DOMAIN_METADATA_ELEMENT:
       text = domain_xml::get_metadata_element(definition, args.uri.value_or(""));
       break;
-    default: base::fail(Code::InvalidArg, "unknown metadata type ", args.type);
+    default:
+      base::fail(Code::InvalidArg, "unknown metadata type ", args.type);
   }
   if (!text || text->empty())
     base::fail_from(base::From::Domain, Code::NoDomainMetadata, "requested metadata element is not present in domain '",
@@ -73,7 +78,9 @@ std::string metadata(const DomainSnapshot& domain, const rpc::DomainGetMetadataA
 }
 
 /// What the wire calls a label: characters with their terminating NUL.
-std::string with_nul(const std::string& text) { return text + '\0'; }
+std::string with_nul(const std::string& text) {
+  return text + '\0';
+}
 
 }  // namespace
 
@@ -91,15 +98,12 @@ void add_domain_query_calls(rpc::ProcedureTable& table, Services& services) {
   table.on<proc::DomainGetMetadata>(Run::Inline, [look](Call&, const auto& args) {
     return rpc::DomainGetMetadataRet{metadata(look(args.dom), args)};
   });
-  table.on<proc::DomainGetAutostart>(Run::Inline, [look](Call&, const auto& args) {
-    return rpc::DomainGetAutostartRet{look(args.dom).autostart};
-  });
-  table.on<proc::DomainIsActive>(Run::Inline, [look](Call&, const auto& args) {
-    return rpc::DomainIsActiveRet{look(args.dom).status.active()};
-  });
-  table.on<proc::DomainIsPersistent>(Run::Inline, [look](Call&, const auto& args) {
-    return rpc::DomainIsPersistentRet{look(args.dom).persistent};
-  });
+  table.on<proc::DomainGetAutostart>(
+      Run::Inline, [look](Call&, const auto& args) { return rpc::DomainGetAutostartRet{look(args.dom).autostart}; });
+  table.on<proc::DomainIsActive>(
+      Run::Inline, [look](Call&, const auto& args) { return rpc::DomainIsActiveRet{look(args.dom).status.active()}; });
+  table.on<proc::DomainIsPersistent>(
+      Run::Inline, [look](Call&, const auto& args) { return rpc::DomainIsPersistentRet{look(args.dom).persistent}; });
   table.on<proc::DomainIsUpdated>(Run::Inline, [look](Call&, const auto& args) {
     look(args.dom);
     return rpc::DomainIsUpdatedRet{0};

@@ -1,4 +1,5 @@
-// Registering for domain events, both styles (the reply is queued on the loop thread before any event for it can be sent).
+// Registering for domain events, both styles (the reply is queued on the loop thread before any event for it can be
+// sent).
 #include <libvirt/libvirt.h>
 
 #include "driver/calls.hpp"

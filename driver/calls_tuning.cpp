@@ -1,4 +1,5 @@
-// Scheduler parameters, answered from the definitions in every state (a question about a shut-off domain must not hurt).
+// Scheduler parameters, answered from the definitions in every state (a question about a shut-off domain must not
+// hurt).
 #include <libvirt/libvirt.h>
 
 #include "base/error.hpp"

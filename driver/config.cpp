@@ -86,11 +86,20 @@ const std::map<std::string_view, Setter>& setters() {
       {"log_level",
        [](Config& c, const Line& l) {
          switch (l.integer()) {
-           case 1: c.log_level = base::log::Level::Debug; break;
-           case 2: c.log_level = base::log::Level::Info; break;
-           case 3: c.log_level = base::log::Level::Warning; break;
-           case 4: c.log_level = base::log::Level::Error; break;
-           default: l.refuse("1 (debug), 2 (info), 3 (warning) or 4 (error) is expected");
+           case 1:
+             c.log_level = base::log::Level::Debug;
+             break;
+           case 2:
+             c.log_level = base::log::Level::Info;
+             break;
+           case 3:
+             c.log_level = base::log::Level::Warning;
+             break;
+           case 4:
+             c.log_level = base::log::Level::Error;
+             break;
+           default:
+             l.refuse("1 (debug), 2 (info), 3 (warning) or 4 (error) is expected");
          }
        }},
       {"log_file", [](Config& c, const Line& l) { c.log_file = l.text(); }},

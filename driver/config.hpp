@@ -1,4 +1,5 @@
-// virtlxcelld.conf: libvirt's own syntax and key names, plus our keys. Unknown keys and wrong types are refused by name.
+// virtlxcelld.conf: libvirt's own syntax and key names, plus our keys. Unknown keys and wrong types are refused by
+// name.
 #pragma once
 
 #include <string>

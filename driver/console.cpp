@@ -79,8 +79,7 @@ std::size_t Console::on_data(std::string_view bytes) {
   if (output_ended_) return bytes.size();  // the console is gone; what is typed goes nowhere
   std::size_t taken = 0;
   while (taken < bytes.size()) {
-    const ssize_t put =
-        ::send(socket_.get(), bytes.data() + taken, bytes.size() - taken, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t put = ::send(socket_.get(), bytes.data() + taken, bytes.size() - taken, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0 && errno == EAGAIN) {
       input_blocked_ = true;

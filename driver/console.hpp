@@ -1,4 +1,5 @@
-// One client's view of a console: the supervisor's socket ↔ an rpc stream, with flow control both ways. Loop thread only.
+// One client's view of a console: the supervisor's socket ↔ an rpc stream, with flow control both ways. Loop thread
+// only.
 #pragma once
 
 #include <map>

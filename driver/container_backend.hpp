@@ -8,7 +8,8 @@ namespace driver {
 
 class ContainerBackend : public Backend {
  public:
-  ContainerBackend(base::EventLoop& loop, container::LauncherConfig config, std::string emulator, std::string host_uuid);
+  ContainerBackend(base::EventLoop& loop, container::LauncherConfig config, std::string emulator,
+                   std::string host_uuid);
 
   std::string type() const override { return "LXC"; }
   unsigned long version() const override;

@@ -26,9 +26,14 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
                const MakeBackend& make_backend)
     : store_(paths),
       backend_(make_backend(loop_)),
-      services_{*backend_, store_, events_, registry_, loop_,
+      services_{*backend_,
+                store_,
+                events_,
+                registry_,
+                loop_,
                 [this](std::function<void()> work) { server_->run_on_worker(std::move(work)); },
-                {host_arch(), emulator}, schema} {
+                {host_arch(), emulator},
+                schema} {
   add_connect_calls(table_, services_, {config.driver_name}, events_);
   add_domain_calls(table_, services_);
   add_domain_query_calls(table_, services_);
@@ -101,9 +106,8 @@ void Daemon::autostart() {
 void Daemon::watch_signals() {
   signals_.push_back(loop_.on_signal(SIGTERM, [this] { loop_.stop(); }));
   signals_.push_back(loop_.on_signal(SIGINT, [this] { loop_.stop(); }));
-  signals_.push_back(loop_.on_signal(SIGHUP, [this] {
-    server_->run_on_worker([this] { load_new_definitions(true); });
-  }));
+  signals_.push_back(
+      loop_.on_signal(SIGHUP, [this] { server_->run_on_worker([this] { load_new_definitions(true); }); }));
 }
 
 void Daemon::run(std::chrono::seconds timeout) {

@@ -23,8 +23,12 @@ constexpr unsigned kQuickRestarts = 20;
 constexpr auto kQuickRun = std::chrono::seconds(1);
 
 // systemd(1), "Signals": SIGRTMIN+4 powers off, SIGRTMIN+5 reboots.
-int systemd_poweroff() { return SIGRTMIN + 4; }
-int systemd_reboot() { return SIGRTMIN + 5; }
+int systemd_poweroff() {
+  return SIGRTMIN + 4;
+}
+int systemd_reboot() {
+  return SIGRTMIN + 5;
+}
 
 DefinitionPtr share(DomainDefinition definition) {
   return std::make_shared<const DomainDefinition>(std::move(definition));
@@ -106,9 +110,9 @@ std::optional<DefineOutcome> Domain::define(DomainDefinition definition) {
     listed_ = true;
   }
   services_.events.publish(
-      identity(), LifecycleEvent{VIR_DOMAIN_EVENT_DEFINED, outcome == DefineOutcome::Added
-                                                               ? VIR_DOMAIN_EVENT_DEFINED_ADDED
-                                                               : VIR_DOMAIN_EVENT_DEFINED_UPDATED});
+      identity(),
+      LifecycleEvent{VIR_DOMAIN_EVENT_DEFINED, outcome == DefineOutcome::Added ? VIR_DOMAIN_EVENT_DEFINED_ADDED
+                                                                               : VIR_DOMAIN_EVENT_DEFINED_UPDATED});
   return outcome;
 }
 
@@ -230,7 +234,8 @@ void Domain::watch_end() {
     run = run_;
   }
   now.running->on_exit([weak = weak_from_this(), run](container::ExitRecord exit) {
-    if (const auto self = weak.lock()) self->services_.run_on_worker([self, run, exit] { self->guest_ended(run, exit); });
+    if (const auto self = weak.lock())
+      self->services_.run_on_worker([self, run, exit] { self->guest_ended(run, exit); });
   });
 }
 
@@ -272,9 +277,8 @@ void Domain::restart(const EndVerdict& verdict) {
     release_guest(verdict.shutoff_reason, verdict.stopped_detail);
   try {
     run_guest(without_live_parts(*live, services_.defaults),
-              verdict.reboot_event
-                  ? Event(RebootEvent{})
-                  : Event(LifecycleEvent{VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED}));
+              verdict.reboot_event ? Event(RebootEvent{})
+                                   : Event(LifecycleEvent{VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED}));
   } catch (const std::exception& error) {
     base::log::error("domain '{}' cannot be started again: {}", name_, error.what());
     if (verdict.reboot_event) release_guest(VIR_DOMAIN_SHUTOFF_FAILED, VIR_DOMAIN_EVENT_STOPPED_FAILED);
@@ -466,8 +470,9 @@ bool Domain::adopt(const SavedStatus& saved) {
   std::shared_ptr<container::Running> running = services_.backend.adopt(saved.live, saved.facts);
   if (!running) {
     const bool starting = saved.facts.supervisor_pid < 0;
-    base::log::warning("domain '{}' {}", name_, starting ? "was being started when the daemon ended: start undone"
-                                                         : "ended while no daemon was running, and how is not known");
+    base::log::warning("domain '{}' {}", name_,
+                       starting ? "was being started when the daemon ended: start undone"
+                                : "ended while no daemon was running, and how is not known");
     services_.store.remove_status(name_);
     {
       const std::scoped_lock lock(mutex_);

@@ -1,5 +1,5 @@
-// One domain: its definitions, its state, the container behind it. Reading never waits: the mutex is held for moments only.
-// Changing takes the domain's job, one at a time, on a worker thread.
+// One domain: its definitions, its state, the container behind it. Reading never waits: the mutex is held for moments
+// only. Changing takes the domain's job, one at a time, on a worker thread.
 #pragma once
 
 #include <chrono>

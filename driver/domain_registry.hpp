@@ -21,8 +21,8 @@ class DomainRegistry {
   /// Listed domains, in order of name.
   std::vector<std::shared_ptr<Domain>> all() const;
 
-  /// The domain with exactly this name and uuid, made (unlisted) if neither is taken. Throws OperationFailed (domain 20) when
-  /// only one of the two matches.
+  /// The domain with exactly this name and uuid, made (unlisted) if neither is taken. Throws OperationFailed (domain
+  /// 20) when only one of the two matches.
   std::shared_ptr<Domain> reserve(Services& services, const std::string& name, const base::Uuid& uuid);
   void remove(const Domain& domain);
 

@@ -9,8 +9,8 @@
 namespace driver {
 
 struct Status {
-  int state = VIR_DOMAIN_SHUTOFF;             // virDomainState: RUNNING, PAUSED or SHUTOFF
-  int reason = VIR_DOMAIN_SHUTOFF_UNKNOWN;    // the state's own reason enumeration
+  int state = VIR_DOMAIN_SHUTOFF;           // virDomainState: RUNNING, PAUSED or SHUTOFF
+  int reason = VIR_DOMAIN_SHUTOFF_UNKNOWN;  // the state's own reason enumeration
   bool active() const { return state != VIR_DOMAIN_SHUTOFF; }
   bool operator==(const Status&) const = default;
 };

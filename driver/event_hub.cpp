@@ -50,12 +50,14 @@ struct Delivery {
   }
   void operator()(const MetadataChangeEvent& event) const {  // never legacy: its id is above the legacy range
     const std::optional<std::string> uri = event.uri.empty() ? std::nullopt : std::optional(event.uri);
-    send<rpc::event::DomainEventCallbackMetadataChange>(connection, {callback_id.value_or(-1), domain, event.type, uri});
+    send<rpc::event::DomainEventCallbackMetadataChange>(connection,
+                                                        {callback_id.value_or(-1), domain, event.type, uri});
   }
 };
 
 void require_known(int event_id, int end) {
-  if (event_id < 0 || event_id >= end) base::fail_from(From::Rpc, Code::InternalError, "unsupported event id ", event_id);
+  if (event_id < 0 || event_id >= end)
+    base::fail_from(From::Rpc, Code::InternalError, "unsupported event id ", event_id);
 }
 
 }  // namespace

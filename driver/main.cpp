@@ -57,10 +57,10 @@ void run(const Options& options) {
   if (config.share_host_network) base::log::info("containers without an interface share the host's network");
   if (config.share_host_root) base::log::info("containers without a root file system get the host's");
 
-  const std::string supervisor = !config.supervisor_path.empty()
-                                     ? config.supervisor_path
-                                     : find_file({"lxcell-supervisor", "../container/lxcell-supervisor"},
-                                                 LXCELL_LIBEXEC_DIR "/lxcell-supervisor");
+  const std::string supervisor =
+      !config.supervisor_path.empty()
+          ? config.supervisor_path
+          : find_file({"lxcell-supervisor", "../container/lxcell-supervisor"}, LXCELL_LIBEXEC_DIR "/lxcell-supervisor");
   const std::string schema = find_file({"../schemas/lxcell-domain.rng"}, LXCELL_DATA_DIR "/schemas/lxcell-domain.rng");
   const std::string pid_file = options.pid_file.empty() ? paths.pid_file : options.pid_file;
 

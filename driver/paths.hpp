@@ -6,14 +6,14 @@
 namespace driver {
 
 struct Paths {
-  std::string root;           // "" for the real system
-  std::string driver_name;    // "lxcell", or "lxc" as a drop-in
+  std::string root;         // "" for the real system
+  std::string driver_name;  // "lxcell", or "lxc" as a drop-in
   std::string socket_rw, socket_ro;
-  std::string config_file;    // virtlxcelld.conf
-  std::string definitions;    // NAME.xml
-  std::string autostart;      // links to definitions
-  std::string run;            // live state, supervisor sockets
-  std::string logs;           // NAME.log
+  std::string config_file;  // virtlxcelld.conf
+  std::string definitions;  // NAME.xml
+  std::string autostart;    // links to definitions
+  std::string run;          // live state, supervisor sockets
+  std::string logs;         // NAME.log
   std::string pid_file;
 
   /// Pure; makes nothing.

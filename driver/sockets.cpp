@@ -69,7 +69,9 @@ Sockets activated_sockets(const Paths& paths, int count) {
 
 }  // namespace
 
-bool socket_activated() { return ::sd_listen_fds(0) > 0; }
+bool socket_activated() {
+  return ::sd_listen_fds(0) > 0;
+}
 
 Sockets open_sockets(const Paths& paths, const Config& config) {
   if (const int count = ::sd_listen_fds(0); count > 0) return activated_sockets(paths, count);

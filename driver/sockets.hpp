@@ -1,4 +1,5 @@
-// The daemon's listening sockets: systemd's when it was socket-activated (sd_listen_fds(3)), else made here with mode and group.
+// The daemon's listening sockets: systemd's when it was socket-activated (sd_listen_fds(3)), else made here with mode
+// and group.
 #pragma once
 
 #include <string>

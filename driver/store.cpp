@@ -70,9 +70,15 @@ Store::Store(const Paths& paths) : paths_(paths) {
   make_directories(paths_.logs, 0700);
 }
 
-std::string Store::definition_path(const std::string& name) const { return paths_.definitions + "/" + name + ".xml"; }
-std::string Store::autostart_path(const std::string& name) const { return paths_.autostart + "/" + name + ".xml"; }
-std::string Store::status_path(const std::string& name) const { return paths_.run + "/" + name + ".status"; }
+std::string Store::definition_path(const std::string& name) const {
+  return paths_.definitions + "/" + name + ".xml";
+}
+std::string Store::autostart_path(const std::string& name) const {
+  return paths_.autostart + "/" + name + ".xml";
+}
+std::string Store::status_path(const std::string& name) const {
+  return paths_.run + "/" + name + ".status";
+}
 
 void Store::save_definition(const domain_xml::DomainDefinition& definition) {
   base::replace_file(definition_path(definition.name), config_text(definition), 0600);
@@ -86,8 +92,9 @@ void Store::remove_definition(const std::string& name) {
 
 std::vector<domain_xml::DomainDefinition> Store::load_definitions() {
   std::vector<domain_xml::DomainDefinition> definitions;
-  for_each_file(paths_.definitions, ".xml",
-                [&](const std::string& path) { definitions.push_back(domain_xml::parse_domain(base::read_file(path))); });
+  for_each_file(paths_.definitions, ".xml", [&](const std::string& path) {
+    definitions.push_back(domain_xml::parse_domain(base::read_file(path)));
+  });
   return definitions;
 }
 
@@ -132,8 +139,7 @@ void Store::save_status(const SavedStatus& saved) {
 
 void Store::remove_status(const std::string& name) noexcept {
   const std::string path = status_path(name);
-  if (::unlink(path.c_str()) < 0 && errno != ENOENT)
-    base::log::warning("cannot remove '{}': errno {}", path, errno);
+  if (::unlink(path.c_str()) < 0 && errno != ENOENT) base::log::warning("cannot remove '{}': errno {}", path, errno);
 }
 
 std::vector<SavedStatus> Store::load_statuses() {
@@ -146,7 +152,8 @@ std::vector<SavedStatus> Store::load_statuses() {
 std::string format_status(const SavedStatus& saved) {
   const auto& facts = saved.facts;
   std::string text = fmt::format(
-      "version={}\nstate={}\nreason={}\nshutdown_requested={}\nsupervisor_pid={}\nsupervisor_start_time={}\ninit_pid={}\n"
+      "version={}\nstate={}\nreason={}\nshutdown_requested={}\nsupervisor_pid={}\nsupervisor_start_time={}\ninit_pid={}"
+      "\n"
       "cgroup_partition={}\ncgroup_leaf={}\n",
       kStatusVersion, saved.status.state, saved.status.reason, saved.shutdown_requested ? 1 : 0, facts.supervisor_pid,
       facts.supervisor_start_time, facts.init_pid, facts.cgroup_partition, facts.cgroup_leaf);
@@ -166,21 +173,33 @@ SavedStatus parse_status(const std::string& text) {
     const std::string_view line = lines.substr(0, newline);
     lines = newline == std::string_view::npos ? std::string_view{} : lines.substr(newline + 1);
     const auto equals = line.find('=');
-    if (equals == std::string_view::npos) base::fail(base::Code::InternalError, "state file has a bad line '", line, "'");
+    if (equals == std::string_view::npos)
+      base::fail(base::Code::InternalError, "state file has a bad line '", line, "'");
     const std::string_view key = line.substr(0, equals);
     const std::string_view value = line.substr(equals + 1);
     auto& facts = saved.facts;
-    if (key == "version") version = parse_number<int>(key, value);
-    else if (key == "state") saved.status.state = parse_number<int>(key, value);
-    else if (key == "reason") saved.status.reason = parse_number<int>(key, value);
-    else if (key == "shutdown_requested") saved.shutdown_requested = value == "1";
-    else if (key == "supervisor_pid") facts.supervisor_pid = parse_number<pid_t>(key, value);
-    else if (key == "supervisor_start_time") facts.supervisor_start_time = parse_number<unsigned long long>(key, value);
-    else if (key == "init_pid") facts.init_pid = parse_number<pid_t>(key, value);
-    else if (key == "cgroup_partition") facts.cgroup_partition = value;
-    else if (key == "cgroup_leaf") facts.cgroup_leaf = value;
-    else if (key == "host_link") facts.host_links.emplace_back(value);
-    else if (key == "console_path") facts.console_paths.emplace_back(value);
+    if (key == "version")
+      version = parse_number<int>(key, value);
+    else if (key == "state")
+      saved.status.state = parse_number<int>(key, value);
+    else if (key == "reason")
+      saved.status.reason = parse_number<int>(key, value);
+    else if (key == "shutdown_requested")
+      saved.shutdown_requested = value == "1";
+    else if (key == "supervisor_pid")
+      facts.supervisor_pid = parse_number<pid_t>(key, value);
+    else if (key == "supervisor_start_time")
+      facts.supervisor_start_time = parse_number<unsigned long long>(key, value);
+    else if (key == "init_pid")
+      facts.init_pid = parse_number<pid_t>(key, value);
+    else if (key == "cgroup_partition")
+      facts.cgroup_partition = value;
+    else if (key == "cgroup_leaf")
+      facts.cgroup_leaf = value;
+    else if (key == "host_link")
+      facts.host_links.emplace_back(value);
+    else if (key == "console_path")
+      facts.console_paths.emplace_back(value);
     // Unknown keys are a newer daemon's and ignored.
   }
   if (version != kStatusVersion) base::fail(base::Code::InternalError, "state file has unknown version ", version);

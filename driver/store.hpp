@@ -1,5 +1,5 @@
-// Definitions and live state on disk. A definition is safe on disk before its call is answered; live state is enough to find
-// the supervisor again.
+// Definitions and live state on disk. A definition is safe on disk before its call is answered; live state is enough to
+// find the supervisor again.
 #pragma once
 
 #include <optional>

@@ -11,7 +11,8 @@ std::shared_ptr<Domain> find_domain(const Services& services, const rpc::Nonnull
   const base::Uuid uuid{wanted.uuid};
   auto domain = services.registry.find(uuid);
   if (!domain)
-    base::fail(base::Code::NoDomain, "no domain with matching uuid '", base::format_uuid(uuid), "' (", wanted.name, ")");
+    base::fail(base::Code::NoDomain, "no domain with matching uuid '", base::format_uuid(uuid), "' (", wanted.name,
+               ")");
   return domain;
 }
 

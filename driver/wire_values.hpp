@@ -10,7 +10,9 @@
 
 namespace driver {
 
-inline rpc::NonnullDomain to_wire(const DomainIdentity& domain) { return {domain.name, domain.uuid.bytes, domain.id}; }
+inline rpc::NonnullDomain to_wire(const DomainIdentity& domain) {
+  return {domain.name, domain.uuid.bytes, domain.id};
+}
 
 /// The domain a client means: by uuid, since its name and id may be stale. Throws NoDomain.
 std::shared_ptr<Domain> find_domain(const Services& services, const rpc::NonnullDomain& wanted);
@@ -22,7 +24,8 @@ void require_flags(std::uint32_t given, std::uint32_t allowed, const char* api);
 struct Affected {
   bool live = false, config = false;
 };
-/// CURRENT means live while running, else config. Throws OperationInvalid for LIVE on a shut-off and CONFIG on a transient domain.
+/// CURRENT means live while running, else config. Throws OperationInvalid for LIVE on a shut-off and CONFIG on a
+/// transient domain.
 Affected require_affected(const DomainSnapshot& domain, std::uint32_t flags);
 
 }  // namespace driver

@@ -17,6 +17,8 @@ TEST(Uuid, RefusesEverythingElse) {
     EXPECT_FALSE(base::parse_uuid(text)) << text;
 }
 
-TEST(Uuid, RandomOnesDiffer) { EXPECT_NE(base::Uuid::random(), base::Uuid::random()); }
+TEST(Uuid, RandomOnesDiffer) {
+  EXPECT_NE(base::Uuid::random(), base::Uuid::random());
+}
 
 }  // namespace

@@ -13,7 +13,9 @@ using domain_xml::LifecycleAction;
 using driver::EndVerdict;
 using driver::judge_end;
 
-constexpr int exited(int code) { return code << 8; }
+constexpr int exited(int code) {
+  return code << 8;
+}
 
 TEST(Defects, D8_CrashAndShutdownAreToldApart) {
   const DomainDefinition definition;

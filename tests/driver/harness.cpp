@@ -21,10 +21,9 @@ void DaemonInProcess::begin() {
   std::promise<void> ready;
   thread_ = std::thread([this, &ready] {
     const driver::Config config;
-    daemon_ = std::make_unique<driver::Daemon>(paths_, config, "/usr/libexec/lxcell-supervisor",
-                                               SOURCE_DIR "/schemas/lxcell-domain.rng", [this](base::EventLoop& loop) {
-                                                 return std::make_unique<MemoryBackend>(loop, world_);
-                                               });
+    daemon_ = std::make_unique<driver::Daemon>(
+        paths_, config, "/usr/libexec/lxcell-supervisor", SOURCE_DIR "/schemas/lxcell-domain.rng",
+        [this](base::EventLoop& loop) { return std::make_unique<MemoryBackend>(loop, world_); });
     daemon_->start(driver::open_sockets(paths_, config));
     ready.set_value();
     daemon_->run(std::chrono::seconds(0));

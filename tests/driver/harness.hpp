@@ -1,4 +1,5 @@
-// A whole daemon in this process: memory backend, a temporary root, its loop on a thread of its own, libvirt's client as peer.
+// A whole daemon in this process: memory backend, a temporary root, its loop on a thread of its own, libvirt's client
+// as peer.
 #pragma once
 
 #include <libvirt/libvirt.h>

@@ -1,4 +1,5 @@
-// A backend whose guests live in memory: no root, no kernel. It shows that the seam holds and lets tests script what a guest does.
+// A backend whose guests live in memory: no root, no kernel. It shows that the seam holds and lets tests script what a
+// guest does.
 #pragma once
 
 #include <map>

@@ -50,7 +50,8 @@ int main(int count, char** words) {
     return 1;
   }
   virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});  // tests look at errors themselves
-  // A daemon that is killed while a call is on its way must not take the tests along. A handler, unlike SIG_IGN, ends at exec.
+  // A daemon that is killed while a call is on its way must not take the tests along. A handler, unlike SIG_IGN, ends
+  // at exec.
   signal(SIGPIPE, [](int) {});
   int code = 1;
   try {
