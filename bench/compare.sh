@@ -7,6 +7,10 @@ set -eu
   sed -n '2,4s/^# *//p' "$0" >&2
   exit 2
 }
+if [ -z "${LXCELL_BENCH_NAMESPACE:-}" ]; then
+  # A mount namespace for the tmpfs mounts below, which go with it.
+  LXCELL_BENCH_NAMESPACE=yes exec unshare --mount --propagation slave "$0" "$@"
+fi
 build=$1
 shift
 support=$(dirname "$0")/../tests/support
@@ -20,11 +24,15 @@ clean_up() {
     wait "$daemon" 2>/dev/null || true
   fi
   [ ! -e "$dir/stock/pid" ] || "$support/stock-lxc.sh" stop "$dir/stock" || true
+  umount "$ours/run" "$dir/stock/run" 2>/dev/null || true
   rm -rf "$dir"
 }
 trap clean_up EXIT
 
-mkdir -p "$ours"
+# As on a real host, definitions are on disk and /run is memory.
+mkdir -p "$ours/run" "$dir/stock/run"
+mount -t tmpfs tmpfs "$ours/run"
+mount -t tmpfs tmpfs "$dir/stock/run"
 "$build/driver/virtlxcelld" --root "$ours" >"$ours/output" 2>&1 &
 daemon=$!
 socket=$ours/run/libvirt/virtlxcelld-sock

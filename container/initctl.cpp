@@ -59,7 +59,7 @@ bool write_runlevel(const base::PidFd& init, char runlevel) {
       ::open(("/proc/" + std::to_string(init.pid()) + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root || init.wait_exit(0)) return false;  // the number may be another's by now, the pidfd says so
   Request request;
-  request.runlevel = runlevel;
+  request.runlevel = static_cast<unsigned char>(runlevel);
   for (const char* path : kPipes) {
     const base::Fd pipe = open_pipe(root.get(), path);
     if (pipe && ::write(pipe.get(), &request, sizeof request) == static_cast<ssize_t>(sizeof request)) return true;

@@ -18,10 +18,22 @@ void require_usable_consoles(const std::vector<domain_xml::Console>& consoles) {
     base::fail(base::Code::ConfigUnsupported, "more than ", protocol::kMaxConsoles, " consoles are not supported");
 }
 
+/// A container that silently lacks what its definition promises is worse than one that does not start.
+void require_no_unsupported_devices(const domain_xml::DomainDefinition& definition) {
+  if (!definition.disks.empty())
+    base::fail(base::Code::ConfigUnsupported, "disk '", definition.disks.front().target,
+               "': disk devices are not supported yet");
+  if (!definition.host_devices.empty())
+    base::fail(base::Code::ConfigUnsupported, "hostdev: host devices are not supported yet");
+  if (definition.shared_net || definition.shared_ipc || definition.shared_uts)
+    base::fail(base::Code::ConfigUnsupported, "lxc:namespace: sharing another container's namespaces is not supported yet");
+}
+
 }  // namespace
 
 void plan_devices(ContainerPlan& plan, const domain_xml::DomainDefinition& definition) {
   require_usable_consoles(definition.consoles);
+  require_no_unsupported_devices(definition);
   plan.dev_options = "size=64k,mode=755";
   plan.nodes = {{"null", 'c', 1, 3},   {"zero", 'c', 1, 5},    {"full", 'c', 1, 7},
                 {"random", 'c', 1, 8}, {"urandom", 'c', 1, 9}, {"tty", 'c', 5, 0}};

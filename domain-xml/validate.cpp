@@ -189,9 +189,9 @@ std::vector<Problem> validate(const DomainDefinition& definition, const Defaults
 void require_valid(const DomainDefinition& definition, const DefaultsContext& context) {
   const auto problems = validate(definition, context);
   if (problems.empty()) return;
-  base::Error error(problems.front().code, problems.front().from, problems.front().text);
-  for (std::size_t i = 1; i < problems.size(); ++i) error.append(problems[i].text);
-  throw error;
+  std::string text;
+  for (const auto& problem : problems) text += (text.empty() ? "" : "; ") + problem.text;
+  throw base::Error(problems.front().code, problems.front().from, text);
 }
 
 }  // namespace domain_xml

@@ -314,6 +314,20 @@ TEST(Plan, RefusedDevices) {
   EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
 }
 
+TEST(Plan, DevicesThatWouldBeMissingAreRefused) {
+  auto definition = web();
+  definition.disks.resize(1);
+  definition.disks[0].target = "sda";
+  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+  EXPECT_THAT(refusal(definition).detail(), HasSubstr("'sda'"));
+  definition = web();
+  definition.host_devices.resize(1);
+  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+  definition = web();
+  definition.shared_net.emplace();
+  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+}
+
 TEST(Plan, RefusedFilesystems) {
   for (const auto type :
        {FilesystemType::File, FilesystemType::Block, FilesystemType::Template, FilesystemType::Volume}) {

@@ -13,7 +13,8 @@ DomainDefinition running() {
   DomainDefinition d = define(document({.devices = R"(
     <interface type='network'><mac address='52:54:00:00:00:01'/><source network='default' portgroup='p'/></interface>
     <interface type='network'><mac address='52:54:00:00:00:02'/><source network='direct'/></interface>
-    <interface type='bridge'><mac address='52:54:00:00:00:03'/><source bridge='br0'/><target dev='web0'/><guest dev='lan'/>
+    <interface type='bridge'><mac address='52:54:00:00:00:03'/><source bridge='br0'/>
+      <target dev='web0'/><guest dev='lan'/>
     </interface>
     <interface type='network'><mac address='52:54:00:00:00:04'/><source network='x'/></interface>
     <console/><console/>)"}));

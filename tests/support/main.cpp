@@ -57,6 +57,7 @@ int main(int count, char** words) {
   try {
     support::start_event_loop();
     support::host().set_up();
+    support::clean_up_when_interrupted();
     support::start_watchdog();
     testing::AddGlobalTestEnvironment(new WholeRun);
     code = RUN_ALL_TESTS();

@@ -74,6 +74,8 @@ stop() {
       sleep 0.1
     done
   fi
+  # A caller may have mounted something at DIR/run.
+  umount "$dir/run" 2>/dev/null || true
   rm -rf "$dir"
 }
 

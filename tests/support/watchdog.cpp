@@ -1,5 +1,6 @@
 #include "support/watchdog.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <thread>
 
 #include "support/deadline.hpp"
+#include "support/fixture.hpp"
 #include "support/host.hpp"
 
 namespace support {
@@ -50,7 +52,36 @@ void watch() {
   }
 }
 
+int interruptions[2] = {-1, -1};
+
+void clean_up_at_interruption() {
+  char number = 0;
+  while (read(interruptions[0], &number, 1) != 1) {
+  }
+  std::fprintf(stderr, "[ WATCHDOG ] interrupted; cleaning up\n");
+  if (Daemon* daemon = host().daemon()) {
+    daemon->destroy_domains();
+    daemon->stop();
+  } else {
+    remove_own_domains(host().connect());
+  }
+  remove_scratch();
+  _exit(128 + number);
+}
+
 }  // namespace
+
+void clean_up_when_interrupted() {
+  if (pipe2(interruptions, O_CLOEXEC) != 0) return;
+  std::thread(clean_up_at_interruption).detach();
+  // Handlers, unlike blocked or ignored signals, are not inherited by the programs that tests run.
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP}) {
+    signal(signal_number, [](int number) {
+      const char byte = static_cast<char>(number);
+      if (write(interruptions[1], &byte, 1) != 1) _exit(128 + number);
+    });
+  }
+}
 
 void start_watchdog() {
   testing::UnitTest::GetInstance()->listeners().Append(new Marker);

@@ -8,4 +8,7 @@ namespace support {
 /// call fail; if that does not help either, the program ends.
 void start_watchdog();
 
+/// On SIGINT, SIGTERM and SIGHUP: destroys what the run started, stops its daemon, and exits.
+void clean_up_when_interrupted();
+
 }  // namespace support
