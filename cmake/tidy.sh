@@ -13,7 +13,10 @@ if [ "${2:-}" = --changed ] && changed=$(git diff --name-only --diff-filter=d HE
       echo "$file"
     else
       for header in $headers; do
-        grep -qF "#include \"$header\"" "$file" && echo "$file" && break
+        if grep -qF "#include \"$header\"" "$file"; then
+          echo "$file"
+          break
+        fi
       done
     fi
   done)

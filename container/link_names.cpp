@@ -64,10 +64,16 @@ bool LinkNames::finish_retiring(netlink::Socket& socket, const std::string& name
     const auto found = retired_.find(name);
     if (found == retired_.end()) return false;
     index = found->second.index;
-    retired_.erase(found);
   }
   delete_if_same(socket, name, index);
+  forget(name, index);
   return true;
+}
+
+void LinkNames::forget(const std::string& name, int index) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = retired_.find(name);
+  if (found != retired_.end() && found->second.index == index) retired_.erase(found);
 }
 
 void LinkNames::reap() {
@@ -79,12 +85,11 @@ void LinkNames::reap() {
       changed_.wait(lock);
       continue;
     }
-    if (first->second.due > std::chrono::steady_clock::now()) {
-      changed_.wait_until(lock, first->second.due);
+    const auto [name, retired] = *first;  // copied: others change the map while we wait
+    if (retired.due > std::chrono::steady_clock::now()) {
+      changed_.wait_until(lock, retired.due);
       continue;
     }
-    const auto [name, retired] = *first;
-    retired_.erase(first);
     lock.unlock();
     try {
       netlink::Socket socket;
@@ -92,6 +97,7 @@ void LinkNames::reap() {
     } catch (const base::Error& error) {
       base::log::warning("network device '{}' stays behind: {}", name, error.message());
     }
+    forget(name, retired.index);  // only now: a start that needs the name meanwhile must find it here
     lock.lock();
   }
 }

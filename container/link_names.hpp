@@ -35,6 +35,7 @@ class LinkNames {
     int index;
     std::chrono::steady_clock::time_point due;
   };
+  void forget(const std::string& name, int index);
   void reap();
 
   std::mutex mutex_;

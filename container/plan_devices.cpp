@@ -26,7 +26,8 @@ void require_no_unsupported_devices(const domain_xml::DomainDefinition& definiti
   if (!definition.host_devices.empty())
     base::fail(base::Code::ConfigUnsupported, "hostdev: host devices are not supported yet");
   if (definition.shared_net || definition.shared_ipc || definition.shared_uts)
-    base::fail(base::Code::ConfigUnsupported, "lxc:namespace: sharing another container's namespaces is not supported yet");
+    base::fail(base::Code::ConfigUnsupported,
+               "lxc:namespace: sharing another container's namespaces is not supported yet");
 }
 
 }  // namespace

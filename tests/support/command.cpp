@@ -5,9 +5,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "base/fd.hpp"
 
 namespace support {
+
+namespace {
+std::atomic<int> waiting{0};
+}  // namespace
+
+int programs_running() {
+  return waiting;
+}
 
 Output run(const std::vector<std::string>& command) {
   int ends[2];
@@ -28,9 +38,11 @@ Output run(const std::vector<std::string>& command) {
   if (failed) return {127, "cannot run " + command[0]};
   input.reset();
   Output result;
+  ++waiting;
   result.text = base::read_all(output.get());
   int status = 0;
   waitpid(pid, &status, 0);
+  --waiting;
   result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
 }

@@ -13,6 +13,8 @@ struct Output {
 
 /// Searches PATH; stdin is /dev/null.
 Output run(const std::vector<std::string>& command);
+/// How many programs run() is waiting for right now, on any thread.
+int programs_running();
 /// `sh -c script`.
 Output shell(const std::string& script);
 /// True if `program` is found in PATH.

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "support/command.hpp"
 #include "support/deadline.hpp"
 #include "support/fixture.hpp"
 #include "support/host.hpp"
@@ -25,20 +26,28 @@ class Marker : public testing::EmptyTestEventListener {
   int count_ = 0;
 };
 
+// Waits of the suite itself give up by themselves well before this.
+constexpr Milliseconds kCallLimit{300000};
+// A program may have much to do: a test makes a Debian root filesystem.
+constexpr Milliseconds kProgramLimit{1800000};
+
 void watch() {
   int seen = 0;
   bool killed = false;
+  bool program = false;
   auto since = Clock::now();
   for (;;) {
     std::this_thread::sleep_for(std::chrono::seconds(1));
     const int now = running;
-    if (now == 0 || now != seen) {
+    const bool program_now = programs_running() > 0;
+    if (now == 0 || now != seen || program_now != program) {
       seen = now;
       killed = false;
+      program = program_now;
       since = Clock::now();
       continue;
     }
-    if (Clock::now() - since < scaled(Milliseconds(150000))) continue;
+    if (Clock::now() - since < scaled(program ? kProgramLimit : kCallLimit)) continue;
     Daemon* daemon = host().daemon();
     if (killed || !daemon || daemon->pid() <= 0) {
       std::fprintf(stderr, "[ WATCHDOG ] the test hangs; giving up\n");
