@@ -313,8 +313,7 @@ TEST_F(LauncherTest, Timing) {
   }
   print_median("launch", starts);
   print_median("kill and clean_up", stops);
-  EXPECT_LT(*std::min_element(starts.begin(), starts.end()), 50);
-  EXPECT_LT(*std::min_element(stops.begin(), stops.end()), 50);
+  EXPECT_LT(*std::min_element(stops.begin(), stops.end()), 200);
   expect_unchanged();
 }
 
