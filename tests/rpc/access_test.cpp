@@ -17,8 +17,8 @@ bool served(const rpc::ProcedureInfo& info) {
 }
 
 TEST(Access, ReadOnlyClientsAreRefusedBeforeTheHandlerRuns) {
-  TestServer server;
   std::set<std::pair<std::uint32_t, std::int32_t>> ran;
+  TestServer server;
   for (const auto& info : rpc::procedures())
     if (served(info) && !is_remote(info, 1))
       server.table.add(info.program, info.number, rpc::Run::Inline, [&](rpc::Call&, rpc::Decoder&, rpc::Encoder&) {

@@ -34,8 +34,8 @@ TEST(CallTest, PipelinedInlineCallsAreAnsweredInOrder) {
 }
 
 TEST(CallTest, WorkersReplyOutOfOrder) {
-  TestServer server;
   Gate gate;
+  TestServer server;
   server.table.on<Lookup>(rpc::Run::Worker, [&](rpc::Call&, const rpc::DomainLookupByNameArgs& args) {
     if (args.name == "slow") gate.wait();
     return rpc::DomainLookupByNameRet{{args.name, {}, 1}};
@@ -55,8 +55,8 @@ TEST(CallTest, HighPriorityCallsPassBlockedWorkers) {
   rpc::ServerLimits limits;
   limits.workers = 2;
   limits.priority_workers = 1;
-  TestServer server(limits);
   Gate gate;
+  TestServer server(limits);
   server.table.on<Create>(rpc::Run::Worker, [&](rpc::Call&, const rpc::DomainCreateArgs&) {
     gate.wait();
     return rpc::Nothing{};
@@ -74,10 +74,10 @@ TEST(CallTest, UsedUpRequestSlotsStopReading) {
   rpc::ServerLimits limits;
   limits.max_client_requests = 3;
   limits.workers = 8;
-  TestServer server(limits);
   Gate gate;
   std::atomic<int> running = 0;
   std::atomic<int> most = 0;
+  TestServer server(limits);
   server.table.on<Create>(rpc::Run::Worker, [&](rpc::Call&, const rpc::DomainCreateArgs&) {
     most = std::max<int>(most, ++running);
     gate.wait();
@@ -125,8 +125,8 @@ TEST(CallTest, HandlerFailuresBecomeErrors) {
 
 TEST(CallTest, AfterReplyRunsOnTheLoopThreadOnce) {
   for (const auto where : {rpc::Run::Inline, rpc::Run::Worker}) {
-    TestServer server;
     std::atomic<int> on_loop = 0;
+    TestServer server;
     server.table.on<Create>(where, [&](rpc::Call& call, const rpc::DomainCreateArgs&) {
       call.after_reply = [&] { on_loop += server.loop().in_loop_thread() ? 1 : 100; };
       return rpc::Nothing{};

@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 using Create = rpc::proc::DomainCreate;  // low priority
 
 TEST(ConnectionTest, PeerCredentialsAreTheKernels) {
-  TestServer server;
   rpc::PeerCredentials seen;
+  TestServer server;
   server.on_connection = [&](rpc::Connection& connection) { seen = connection.peer(); };
   server.start();
   RawClient client = server.connect_open();
@@ -36,13 +36,13 @@ TEST(ConnectionTest, CloseIsAnsweredAndThenTheServerCloses) {
 }
 
 TEST(ConnectionTest, ClosingWhileAWorkerRunsItsCall) {
-  TestServer server;
   Gate gate;
   std::atomic<int> running = 0;
   std::atomic<int> closed = 0;
   std::atomic<int> after_reply = 0;
   std::weak_ptr<int> session;
   std::mutex mutex;
+  TestServer server;
   server.on_connection = [&](rpc::Connection& made) {
     const auto state = std::make_shared<int>(5);
     made.session = state;
@@ -77,9 +77,10 @@ TEST(ConnectionTest, ClosingWhileAWorkerRunsItsCall) {
 }
 
 TEST(ConnectionTest, ShutDownFinishesRunningCallsAndSendsTheirReplies) {
-  TestServer server;
   std::atomic<int> running = 0;
   std::atomic<int> closed = 0;
+  std::atomic<bool> background = false;
+  TestServer server;
   server.on_connection = [&](rpc::Connection& made) { made.on_closed = [&] { ++closed; }; };
   server.table.on<Create>(rpc::Run::Worker, [&](rpc::Call&, const rpc::DomainCreateArgs&) {
     ++running;
@@ -90,7 +91,6 @@ TEST(ConnectionTest, ShutDownFinishesRunningCallsAndSendsTheirReplies) {
   RawClient client = server.connect_open();
   const auto serial = client.call<Create>();
   EXPECT_TRUE(eventually([&] { return running == 1; }));
-  std::atomic<bool> background = false;
   server.server().run_on_worker([&] { background = true; });
   server.on_loop([&] { server.server().shut_down(); });
   EXPECT_EQ(client.expect().header.serial, serial);
@@ -122,9 +122,9 @@ TEST(ConnectionTest, AnonymousClientsAreLimited) {
 TEST(ConnectionTest, ClientsAreLimitedAndCounted) {
   rpc::ServerLimits limits;
   limits.max_clients = 2;
+  std::vector<std::size_t> counts;
   TestServer server(limits);
   server.start();
-  std::vector<std::size_t> counts;
   server.on_loop([&] { server.server().on_connection_count = [&](std::size_t count) { counts.push_back(count); }; });
   RawClient first = server.connect_open();
   RawClient second = server.connect_open();

@@ -14,8 +14,8 @@ namespace {
 using Hostname = rpc::proc::ConnectGetHostname;
 
 TEST(DescriptorTest, DescriptorsReachTheHandler) {
-  TestServer server;
   std::string seen;
+  TestServer server;
   server.table.on<rpc::proc::DomainCreateWithFiles>(rpc::Run::Worker,
                                                     [&](rpc::Call& call, const rpc::DomainCreateWithFilesArgs& args) {
                                                       for (const auto& fd : call.fds_in) {

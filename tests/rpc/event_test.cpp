@@ -13,8 +13,8 @@ using Hostname = rpc::proc::ConnectGetHostname;
 using Lifecycle = rpc::event::DomainEventCallbackLifecycle;
 
 TEST(EventTest, EventsCarryProgramProcedureAndSerialOne) {
-  TestServer server;
   std::shared_ptr<rpc::Connection> connection;
+  TestServer server;
   server.on_connection = [&](rpc::Connection& made) { connection = made.shared_from_this(); };
   server.start();
   RawClient client = server.connect_open();
@@ -34,11 +34,11 @@ TEST(EventTest, EventsCarryProgramProcedureAndSerialOne) {
 }
 
 TEST(EventTest, EventsKeepTheirOrderAndNeverOvertakeTheRegistration) {
-  TestServer server;
   std::mutex mutex;
   std::shared_ptr<rpc::Connection> subscriber;
   std::atomic<int> sent = 0;
   std::atomic<bool> stop = false;
+  TestServer server;
   const auto publish = [&] {
     const std::scoped_lock lock(mutex);
     if (subscriber) subscriber->send<Lifecycle>({.callbackID = sent++});
@@ -73,9 +73,9 @@ TEST(EventTest, EventsKeepTheirOrderAndNeverOvertakeTheRegistration) {
 TEST(EventTest, SlowReaderIsDroppedAndHoldsUpNobody) {
   rpc::ServerLimits limits;
   limits.max_unsent_bytes = 1u << 20;
-  TestServer server(limits);
   std::shared_ptr<rpc::Connection> connection;
   std::atomic<bool> closed = false;
+  TestServer server(limits);
   server.on_connection = [&](rpc::Connection& made) {
     if (connection) return;
     connection = made.shared_from_this();
@@ -96,8 +96,8 @@ TEST(EventTest, SlowReaderIsDroppedAndHoldsUpNobody) {
 }
 
 TEST(EventTest, BacklogOfRepliesStopsReadingInsteadOfDropping) {
-  TestServer server;
   const std::string big(100000, 'h');
+  TestServer server;
   server.table.on<Hostname>(rpc::Run::Inline,
                             [&](rpc::Call&, const rpc::Nothing&) { return rpc::ConnectGetHostnameRet{big}; });
   server.start();

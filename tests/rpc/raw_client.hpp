@@ -80,6 +80,7 @@ class RawClient {
   std::uint32_t serial_ = 0;
 };
 
+/// Declare it after everything its handlers refer to: they may run until it is destroyed.
 class TestServer {
  public:
   explicit TestServer(rpc::ServerLimits limits = {});
