@@ -128,6 +128,7 @@ void Domain::undefine() {
     const std::scoped_lock lock(mutex_);
     config_.reset();
     autostart_ = false;
+    listed_ = running_ != nullptr;
     who = {name_, uuid_, id_};
   }
   services_.events.publish(who, LifecycleEvent{VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED});
@@ -177,6 +178,7 @@ void Domain::run_guest(const DomainDefinition& definition, const std::optional<E
     running_ = std::move(started.running);
     live_ = share(std::move(started.live));
     id_ = running_->id();
+    status_ = {VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED};
     listed_ = true;
     shutdown_requested_ = false;
     started_at_ = std::chrono::steady_clock::now();
@@ -205,7 +207,7 @@ void Domain::run_guest(const DomainDefinition& definition, const std::optional<E
   watch_end();
 }
 
-/// The only place where the state changes while a guest exists: state, then disk, then the event, all under the job.
+/// The state changes while a guest exists: state, then disk, then the event, all under the job.
 void Domain::transition(Status status, const std::optional<Event>& event) {
   DomainIdentity who;
   {
@@ -274,20 +276,20 @@ void Domain::restart(const EndVerdict& verdict) {
   if (verdict.reboot_event)
     snapshot().running->clean_up();
   else
-    release_guest(verdict.shutoff_reason, verdict.stopped_detail);
+    stop_and_tell(verdict.shutoff_reason, verdict.stopped_detail);
   try {
     run_guest(without_live_parts(*live, services_.defaults),
               verdict.reboot_event ? Event(RebootEvent{})
                                    : Event(LifecycleEvent{VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED}));
   } catch (const std::exception& error) {
     base::log::error("domain '{}' cannot be started again: {}", name_, error.what());
-    if (verdict.reboot_event) release_guest(VIR_DOMAIN_SHUTOFF_FAILED, VIR_DOMAIN_EVENT_STOPPED_FAILED);
+    if (verdict.reboot_event) stop_and_tell(VIR_DOMAIN_SHUTOFF_FAILED, VIR_DOMAIN_EVENT_STOPPED_FAILED);
     drop_if_unused();
   }
 }
 
-/// Init is gone: lets go of everything that was the guest's and tells everybody.
-void Domain::release_guest(int shutoff_reason, int stopped_detail) {
+/// Init is gone: lets go of everything that was the guest's. What clients can see changes in one step.
+void Domain::release_guest(int shutoff_reason) {
   std::shared_ptr<container::Running> running;
   {
     const std::scoped_lock lock(mutex_);
@@ -295,14 +297,18 @@ void Domain::release_guest(int shutoff_reason, int stopped_detail) {
   }
   if (running) running->clean_up();
   services_.store.remove_status(name_);
-  {
-    const std::scoped_lock lock(mutex_);
-    running_.reset();
-    live_.reset();
-    id_ = -1;
-    shutdown_requested_ = false;
-  }
-  transition({VIR_DOMAIN_SHUTOFF, shutoff_reason}, LifecycleEvent{VIR_DOMAIN_EVENT_STOPPED, stopped_detail});
+  const std::scoped_lock lock(mutex_);
+  running_.reset();
+  live_.reset();
+  id_ = -1;
+  shutdown_requested_ = false;
+  status_ = {VIR_DOMAIN_SHUTOFF, shutoff_reason};
+  listed_ = config_ != nullptr;  // before the event: who hears of a transient domain's end does not find it any more
+}
+
+void Domain::stop_and_tell(int shutoff_reason, int stopped_detail) {
+  release_guest(shutoff_reason);
+  services_.events.publish(identity(), LifecycleEvent{VIR_DOMAIN_EVENT_STOPPED, stopped_detail});
 }
 
 void Domain::finish_stop(int shutoff_reason, int stopped_detail) {
@@ -310,7 +316,7 @@ void Domain::finish_stop(int shutoff_reason, int stopped_detail) {
     const std::scoped_lock lock(mutex_);
     autodestroy_owner_ = 0;
   }
-  release_guest(shutoff_reason, stopped_detail);
+  stop_and_tell(shutoff_reason, stopped_detail);
   drop_if_unused();
 }
 

@@ -98,7 +98,8 @@ class Domain : public std::enable_shared_from_this<Domain> {
   void run_guest(const domain_xml::DomainDefinition& definition, const std::optional<Event>& event);
   void watch_end();
   void guest_ended(std::uint64_t run, container::ExitRecord exit);
-  void release_guest(int shutoff_reason, int stopped_detail);
+  void release_guest(int shutoff_reason);
+  void stop_and_tell(int shutoff_reason, int stopped_detail);
   void finish_stop(int shutoff_reason, int stopped_detail);
   void restart(const EndVerdict& verdict);
   void drop_if_unused();

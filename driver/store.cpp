@@ -144,6 +144,9 @@ void Store::remove_status(const std::string& name) noexcept {
 
 std::vector<SavedStatus> Store::load_statuses() {
   std::vector<SavedStatus> statuses;
+  // Cut short by the end of an earlier daemon; the files they were to replace are whole.
+  for_each_file(paths_.run, ".status.new", remove_file);
+  for_each_file(paths_.definitions, ".xml.new", remove_file);
   for_each_file(paths_.run, ".status",
                 [&](const std::string& path) { statuses.push_back(parse_status(base::read_file(path))); });
   return statuses;

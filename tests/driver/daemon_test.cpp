@@ -2,14 +2,17 @@
 #include <gtest/gtest.h>
 #include <libvirt/virterror.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "driver/harness.hpp"
@@ -334,6 +337,40 @@ TEST_F(DaemonTest, FailedDefineKeepsThePreviousDefinition) {
   EXPECT_EQ(std::string(xml).find("<title>"), std::string::npos);
   free(xml);
   EXPECT_TRUE(std::filesystem::exists(daemon_.paths().definitions + "/keep.xml"));
+}
+
+TEST_F(DaemonTest, QuestionsWhileADomainStartsAndStopsAreAnswered) {
+  const virDomainPtr domain = define(domain_xml("busy", "<title>t</title>"));
+  const virConnectPtr reader = daemon_.connect(true);
+  std::atomic<bool> over = false;
+  std::thread asking([&] {
+    const virDomainPtr same = virDomainLookupByName(reader, "busy");
+    while (!over) {
+      free(virDomainGetMetadata(same, VIR_DOMAIN_METADATA_TITLE, nullptr, 0));
+      free(virDomainGetXMLDesc(same, 0));
+      virTypedParameter params[3];
+      int count = 3;
+      virDomainGetSchedulerParameters(same, params, &count);
+    }
+    virDomainFree(same);
+  });
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(virDomainCreate(domain), 0) << virGetLastErrorMessage();
+    ASSERT_EQ(virDomainDestroy(domain), 0) << virGetLastErrorMessage();
+  }
+  over = true;
+  asking.join();
+  EXPECT_EQ(virConnectIsAlive(reader), 1);
+  virConnectClose(reader);
+}
+
+TEST_F(DaemonTest, WhatAnInterruptedWriteLeftIsRemoved) {
+  const std::string left[] = {daemon_.paths().run + "/x.status.new", daemon_.paths().definitions + "/x.xml.new"};
+  TearDown();
+  conn_ = nullptr;
+  for (const auto& path : left) std::ofstream(path) << "half";
+  daemon_.restart();
+  for (const auto& path : left) EXPECT_FALSE(std::filesystem::exists(path)) << path;
 }
 
 TEST_F(DaemonTest, Metadata) {
