@@ -28,6 +28,7 @@ clean_up() {
   rm -rf "$dir"
 }
 trap clean_up EXIT
+trap 'exit 143' HUP INT TERM
 
 # As on a real host, definitions are on disk and /run is memory.
 mkdir -p "$ours/run" "$dir/stock/run"

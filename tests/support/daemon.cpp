@@ -7,9 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 
 #include "support/deadline.hpp"
@@ -22,7 +25,25 @@ namespace {
 int exit_code(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
+
+std::atomic<bool> ending{false};
+std::mutex registry_mutex;
+std::set<Daemon*> registry;
+
 }  // namespace
+
+void Daemon::end_all() {
+  ending = true;
+  const std::lock_guard lock(registry_mutex);
+  for (Daemon* daemon : registry) {
+    const pid_t pid = daemon->pid_;
+    if (pid < 0) continue;
+    daemon->destroy_domains();
+    ::kill(pid, SIGTERM);
+    // Whoever waits for it first, this thread or the interrupted one.
+    eventually([&] { return waitpid(pid, nullptr, WNOHANG) != 0; });
+  }
+}
 
 std::string Daemon::program() {
   const char* chosen = std::getenv("LXCELL_DAEMON");
@@ -32,16 +53,22 @@ std::string Daemon::program() {
 Daemon::Daemon(std::string root, std::vector<std::string> options)
     : root_(std::move(root)), options_(std::move(options)) {
   std::filesystem::create_directories(root_);
+  const std::lock_guard lock(registry_mutex);
+  registry.insert(this);
 }
 
 Daemon::~Daemon() {
+  while (ending) ::pause();
   if (running()) {
     destroy_domains();
     stop();
   }
+  const std::lock_guard lock(registry_mutex);
+  registry.erase(this);
 }
 
 void Daemon::start() {
+  while (ending) ::pause();
   const std::string log = root_ + "/daemon.out";
   const std::string path = program();
   std::vector<std::string> words = {path, "--root", root_};

@@ -26,6 +26,9 @@ class Daemon {
   bool running();
   void destroy_domains();
 
+  /// For an interrupted run: ends every daemon there is, containers included. From then on start() never returns.
+  static void end_all();
+
   pid_t pid() const { return pid_; }
   const std::string& root() const { return root_; }
   std::string socket() const { return root_ + "/run/libvirt/virtlxcelld-sock"; }

@@ -43,7 +43,7 @@ class EventCollector {
   std::vector<Event> events(const std::string& name = "") const;
   /// "STARTED/0 STOPPED/1": what describe() says of each.
   std::string story(const std::string& name = "") const;
-  /// Waits until story(name) is `expected` or longer than it.
+  /// Waits until story(name) is `expected`; false when it has become longer, or when `limit` passed.
   bool wait_for_story(const std::string& name, const std::string& expected, Milliseconds limit = patience()) const;
   bool wait_for(const std::function<bool(const Event&)>& matches, Milliseconds limit = patience()) const;
   /// Waits until everything the daemon had published before this call has arrived: defines and undefines a domain,

@@ -31,7 +31,12 @@ void Host::set_up() {
     const std::string run = daemon_->root() + "/run";
     std::filesystem::create_directory(run);
     if (mount("tmpfs", run.c_str(), "tmpfs", 0, "mode=755") != 0) throw std::runtime_error("cannot mount " + run);
-    daemon_->start();
+    try {
+      daemon_->start();
+    } catch (...) {
+      umount2(run.c_str(), MNT_DETACH);
+      throw;
+    }
     uri_ = daemon_->uri();
   }
   const char* peer = std::getenv("LXCELL_TEST_PEER");

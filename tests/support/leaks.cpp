@@ -1,6 +1,7 @@
 #include "support/leaks.hpp"
 
 #include <net/if.h>
+#include <signal.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -129,6 +130,23 @@ std::vector<std::string> wait_for_no_new_links(const std::set<std::string>& befo
       },
       scaled(Milliseconds(5000)));
   return extra;
+}
+
+void remove_traces(const std::string& name) {
+  eventually([&] {
+    const auto pids = processes_of(name);
+    for (const int pid : pids) ::kill(pid, SIGKILL);
+    return pids.empty();
+  });
+  for (const auto& group : cgroups_of(name)) {
+    std::error_code error;
+    std::vector<fs::path> below;
+    for (fs::directory_iterator entry(group, error), end; !error && entry != end; entry.increment(error)) {
+      if (std::error_code gone; entry->is_directory(gone)) below.push_back(entry->path());
+    }
+    for (const auto& leaf : below) fs::remove(leaf, error);
+    fs::remove(group, error);
+  }
 }
 
 void remove_leaks_of_stock(const std::string& name, const std::set<std::string>& before) {

@@ -21,6 +21,9 @@ std::set<std::string> automatic_links();
 /// Links that are new since `before` and stay; empty is good.
 std::vector<std::string> wait_for_no_new_links(const std::set<std::string>& before);
 
+/// For an interrupted run: kills what still runs in cgroups with `name`, and removes those.
+void remove_traces(const std::string& name);
+
 /// For the end of a run against stock: removes the cgroup directories with `name`, and the links that are new since
 /// `before` and have both ends on the host (defects L1, L2).
 void remove_leaks_of_stock(const std::string& name, const std::set<std::string>& before);

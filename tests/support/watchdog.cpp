@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,6 +14,7 @@
 #include "support/deadline.hpp"
 #include "support/fixture.hpp"
 #include "support/host.hpp"
+#include "support/leaks.hpp"
 
 namespace support {
 
@@ -68,13 +70,20 @@ void clean_up_at_interruption() {
   while (read(interruptions[0], &number, 1) != 1) {
   }
   std::fprintf(stderr, "[ WATCHDOG ] interrupted; cleaning up\n");
+  Daemon::end_all();
   if (Daemon* daemon = host().daemon()) {
-    daemon->destroy_domains();
-    daemon->stop();
+    remove_traces(prefix());  // what the interrupted test started meanwhile
+    umount2((daemon->root() + "/run").c_str(), MNT_DETACH);
   } else {
     remove_own_domains(host().connect());
   }
-  remove_scratch();
+  // The interrupted test may still be writing.
+  eventually(
+      [] {
+        remove_scratch();
+        return !exists(scratch());
+      },
+      Milliseconds(2000));
   _exit(128 + number);
 }
 

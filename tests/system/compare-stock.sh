@@ -12,5 +12,6 @@ shift
 support=$(dirname "$0")/../support
 dir=$(mktemp -d "${TMPDIR:-/tmp}/lxcell-stock-XXXXXX")
 trap '"$support/stock-lxc.sh" stop "$dir" || true' EXIT
+trap 'exit 143' HUP INT TERM
 uri=$("$support/stock-lxc.sh" start "$dir")
 LXCELL_TEST_URI=$uri LXCELL_TEST_PEER=stock "$program" "$@"
