@@ -3,21 +3,17 @@
 #include "cgroup/text.hpp"
 
 namespace cgroup {
-namespace {
-
-bool empty(const Directory& directory) {
-  const auto cpus = directory.read("cpuset.cpus");
-  return cpus && trim(*cpus).empty();
-}
-
-}  // namespace
-
 void inherit_cpuset(const Directory& directory) {
-  if (!empty(directory)) return;  // cloned at birth already
-  // A partition someone else made, or another start is making at this moment, may still have none to give.
-  if (const auto parent = directory.child(".."); parent && empty(*parent)) inherit_cpuset(*parent);
-  for (const std::string file : {"cpuset.cpus", "cpuset.mems"})
-    directory.write(file, trim(directory.read("../" + file).value_or("")));
+  const auto own = directory.read("cpuset.cpus");
+  if (!own || !trim(*own).empty()) return;  // cloned at birth already
+  auto cpus = directory.read("../cpuset.cpus");
+  if (cpus && trim(*cpus).empty()) {
+    // A partition someone else made, or another start is making at this moment, may still have none to give.
+    if (const auto parent = directory.child("..")) inherit_cpuset(*parent);
+    cpus = directory.read("../cpuset.cpus");
+  }
+  directory.write("cpuset.cpus", trim(cpus.value_or("")));
+  directory.write("cpuset.mems", trim(directory.read("../cpuset.mems").value_or("")));
   directory.write("cgroup.clone_children", "1");
 }
 

@@ -48,11 +48,17 @@ void apply_write(const Directory& directory, const ControlWrite& write) {
                            write.file, "'");
 }
 
+bool joined_first(const Mount& mount) {
+  const auto& all = mount.controllers;
+  return mount.version == 2 || std::find(all.begin(), all.end(), "memory") != all.end();
+}
+
 }  // namespace
 
 struct Group::Impl {
   Hierarchy hierarchy;
-  std::string path;
+  std::string partition, name;
+  std::string path;  // both
   std::vector<Part> parts;
   bool owned = false;
 
@@ -94,9 +100,12 @@ struct Group::Impl {
   void enable_needed(const std::vector<std::pair<const Part*, ControlWrite>>& writes) const;
   void apply_new(const Limits& limits) const;
   void apply_change(const Limits& limits, const Limits& now) const;
+  base::Fd v2_leaf(const char* leaf) const;
   AttachPoint attach_point(const char* leaf) const;
   bool remove(std::chrono::milliseconds limit) noexcept;
   bool remove_now() noexcept;
+  bool exists() const;
+  void create_parts(bool first);
   void remove_left_over();
   bool kill_v2(Scope scope) const;
   void kill_one_by_one(Scope scope) const;
@@ -144,6 +153,17 @@ void Group::Impl::apply_change(const Limits& limits, const Limits& now) const {
     attach_device_program(part.directory, *limits.devices);
 }
 
+bool Group::Impl::exists() const {
+  return std::any_of(hierarchy.mounts().begin(), hierarchy.mounts().end(), [this](const Mount& mount) {
+    return used_by_containers(mount) && ::access((mount.path + path).c_str(), F_OK) == 0;
+  });
+}
+
+void Group::Impl::create_parts(bool first) {
+  for (const auto& mount : hierarchy.mounts())
+    if (joined_first(mount) == first && used_by_containers(mount)) parts.push_back(create_part(mount, partition, name));
+}
+
 /// Every hierarchy is asked before any is touched: a process half way in may be in one only.
 void Group::Impl::remove_left_over() {
   std::vector<int> pids;
@@ -162,27 +182,41 @@ void Group::release() noexcept {
 
 Group Group::create(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf,
                     const Limits& limits) {
+  Group group = begin(hierarchy, partition, leaf);
+  group.complete(limits);
+  return group;
+}
+
+Group Group::begin(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf) {
   require_leaf_name(leaf);
   auto impl = std::make_unique<Impl>();
-  const std::string where = normalize_partition(partition);
   impl->hierarchy = hierarchy;
-  impl->path = where + "/" + leaf;
-  if (auto old = open(hierarchy, partition, leaf)) old->impl_->remove_left_over();
+  impl->partition = normalize_partition(partition);
+  impl->name = leaf;
+  impl->path = impl->partition + "/" + leaf;
+  if (impl->exists())
+    if (auto old = open(hierarchy, partition, leaf)) old->impl_->remove_left_over();
   impl->owned = true;
-  impl->parts.reserve(hierarchy.mounts().size());
-  for (const auto& mount : hierarchy.mounts())
-    if (used_by_containers(mount)) impl->parts.push_back(create_part(mount, where, leaf));
-  if (impl->parts.empty()) base::fail(Code::OperationUnsupported, "this host has no cgroup file system mounted");
-  impl->apply_new(limits);  // before the leaves: v1 refuses to clear the device list of a directory with children
-  for (const auto& part : impl->parts) part.make_leaves();
+  impl->create_parts(true);
+  if (const Part* part = impl->v2()) part->make_leaves();
   return Group(std::move(impl));
+}
+
+void Group::complete(const Limits& limits) {
+  impl_->create_parts(false);
+  if (impl_->parts.empty()) base::fail(Code::OperationUnsupported, "this host has no cgroup file system mounted");
+  impl_->apply_new(limits);  // before the v1 leaves: clearing the device list of a directory with children is refused
+  for (const auto& part : impl_->parts)
+    if (part.mount.version == 1) part.make_leaves();
 }
 
 std::optional<Group> Group::open(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf) {
   require_leaf_name(leaf);
   auto impl = std::make_unique<Impl>();
   impl->hierarchy = hierarchy;
-  impl->path = normalize_partition(partition) + "/" + leaf;
+  impl->partition = normalize_partition(partition);
+  impl->name = leaf;
+  impl->path = impl->partition + "/" + leaf;
   for (const auto& mount : hierarchy.mounts()) {
     if (!used_by_containers(mount)) continue;
     auto directory = Directory::open(mount.path + impl->path);
@@ -203,21 +237,28 @@ std::vector<Mount> Group::mounts() const {
   return mounts;
 }
 
+base::Fd Group::Impl::v2_leaf(const char* leaf) const {
+  const Part* part = v2();
+  return part ? part->directory.open_file(leaf, O_RDONLY | O_DIRECTORY) : base::Fd();
+}
+
 AttachPoint Group::Impl::attach_point(const char* leaf) const {
   AttachPoint point;
-  for (const auto& part : parts) {
-    if (part.mount.version != 1) continue;
-    const auto own = part.leaf(leaf);
-    point.files.push_back((own ? *own : part.directory).open_file("tasks", O_WRONLY));
-  }
+  for (const auto& part : parts)
+    if (part.mount.version == 1) point.files.push_back(part.open_attach_file(leaf));
   point.v1_count = point.files.size();
+  point.v2_directory = v2_leaf(leaf);
   if (const Part* part = v2()) {
-    const auto own = part->leaf(leaf);
-    const Directory& directory = own ? *own : part->directory;
-    point.v2_directory = directory.open_file(".", O_RDONLY | O_DIRECTORY);
-    point.files.push_back(directory.open_file("cgroup.procs", O_WRONLY));
+    point.files.push_back(part->open_attach_file(leaf));
   }
   return point;
+}
+
+base::Fd Group::supervisor_directory() const {
+  return impl_->v2_leaf(kSupervisorLeaf);
+}
+base::Fd Group::payload_directory() const {
+  return impl_->v2_leaf(kPayloadLeaf);
 }
 
 AttachPoint Group::supervisor_attach_point() const {

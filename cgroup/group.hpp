@@ -39,6 +39,11 @@ class Group {
   /// Throws OperationFailed if such a group exists and has processes; an empty left-over is removed and made anew.
   static Group create(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf,
                       const Limits& limits);
+  /// The same in two steps, for a supervisor that sets up while the rest is made. After begin() there is what must be
+  /// joined first, by birth (v2) or lest its memory be charged to somebody else (v1 memory): the directories below and
+  /// supervisor_attach_point(). complete() makes the others and applies the limits.
+  static Group begin(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf);
+  void complete(const Limits& limits);
   /// Finds the group a previous daemon made; nullopt if its directories are gone. Like one released: the destructor
   /// leaves it.
   static std::optional<Group> open(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf);
@@ -52,6 +57,9 @@ class Group {
 
   /// "/machine/lxc-web.libvirt-lxc": the path below each mount.
   const std::string& path() const;
+  /// The v2 leaves, for CLONE_INTO_CGROUP; empty when no v2 hierarchy is mounted.
+  base::Fd supervisor_directory() const;
+  base::Fd payload_directory() const;
   AttachPoint supervisor_attach_point() const;
   AttachPoint payload_attach_point() const;
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "cgroup/cpuset.hpp"
@@ -61,6 +62,12 @@ Directory make_container_directory(const Directory& partition, const std::string
 Directory Part::payload() const {
   if (auto own = leaf(kPayloadLeaf)) return std::move(*own);
   return Directory(directory.open_file(".", O_PATH | O_DIRECTORY), directory.path());
+}
+
+base::Fd Part::open_attach_file(const char* leaf) const {
+  const bool own = mount.version == 2 || (leaf == std::string_view(kPayloadLeaf) && wants_payload_leaf(mount));
+  const std::string prefix = own ? std::string(leaf) + "/" : "";
+  return directory.open_file(prefix + (mount.version == 2 ? "cgroup.procs" : "tasks"), O_WRONLY);
 }
 
 void Part::make_leaves() const {

@@ -19,14 +19,16 @@ struct Part {
   std::optional<Directory> leaf(const char* name) const { return directory.child(name); }
   /// The payload's own leaf, or the container's directory where it has none.
   Directory payload() const;
+  /// The control file (`tasks`, `cgroup.procs`) of the directory that the processes of `leaf` live in.
+  base::Fd open_attach_file(const char* leaf) const;
   /// Both leaves on v2, which allows no processes beside children. On v1 the supervisor lives in the directory itself.
   void make_leaves() const;
   /// rmdir of the leaves and whatever else is below, and of the directory. False while something in it is alive.
   bool remove() const noexcept;
 };
 
-/// Makes `partition`/`leaf` in one hierarchy, missing parts of the (shared, never removed) partition included. A
-/// directory that is there already is removed first; OperationFailed if processes live in it.
+/// Makes `partition`/`leaf` in one hierarchy, missing parts of the (shared, never removed) partition included.
+/// OperationFailed if it is there already.
 Part create_part(const Mount& mount, const std::string& partition, const std::string& leaf);
 
 }  // namespace cgroup

@@ -45,9 +45,10 @@ void receive_packet(int socket, void* buffer, std::size_t capacity, Received& re
   message.msg_control = control;
   message.msg_controllen = sizeof control;
   received.fd_count = 0;
+  // ECONNRESET, said once: the other side has ended without reading everything. What it said before comes after that.
   do {
     received.size = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
-  } while (received.size < 0 && errno == EINTR);
+  } while (received.size < 0 && (errno == EINTR || errno == ECONNRESET));
   if (received.size < 0) return;
   // One header at most: the sockets have no other option set that would add one.
   const cmsghdr* header = CMSG_FIRSTHDR(&message);

@@ -28,8 +28,9 @@ struct ChildRecord {
   char object[4096];  // only the used part is sent
 };
 
-/// Supervisor → child: one byte each.
+/// Supervisor → child, in this order: one byte each.
 constexpr char kIdsMapped = 'M';
+constexpr char kAttach = 'C';  // fds: /dev, then the cgroup files to join by
 constexpr char kNetworkDone = 'N';
 
 struct Received {

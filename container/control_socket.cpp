@@ -47,6 +47,13 @@ void terminate_texts(ControlMessage& message) {
   message.failed.object[sizeof message.failed.object - 1] = '\0';
 }
 
+/// Born in its v2 directory, a process only has v1 left to join. How many files that are.
+std::uint32_t add_files(std::vector<int>& fds, const cgroup::AttachPoint& point) {
+  const std::size_t count = point.v2_directory ? point.v1_count : point.files.size();
+  for (std::size_t i = 0; i < count; ++i) fds.push_back(point.files[i].get());
+  return static_cast<std::uint32_t>(count);
+}
+
 struct SocketAddress {
   base::Fd directory;  // the path goes through it, so it must stay open
   sockaddr_un address{};
@@ -82,23 +89,24 @@ bool ControlSocket::send(Type type, std::uint32_t number, int attached_fd) {
   return send_or_gone(fd_.get(), &header, sizeof header, fds);
 }
 
-bool ControlSocket::send_start(int plan, std::uint64_t plan_size, int log, int listener,
-                               const cgroup::AttachPoint& supervisor, const cgroup::AttachPoint& payload) {
+bool ControlSocket::send_start(int plan, std::uint64_t plan_size, int log, int listener, const base::Fd& v2_payload,
+                               const cgroup::AttachPoint& first) {
   protocol::StartMessage message{};
   message.header = make_header(Type::Start, sizeof message);
   message.plan_size = plan_size;
   std::vector<int> fds = {plan, log, listener};
-  const auto add_files = [&](const cgroup::AttachPoint& point) {
-    // Born in its v2 directory, a process only has v1 left to join.
-    const std::size_t count = point.v2_directory ? point.v1_count : point.files.size();
-    for (std::size_t i = 0; i < count; ++i) fds.push_back(point.files[i].get());
-    return static_cast<std::uint32_t>(count);
-  };
-  message.has_v2_directory = payload.v2_directory ? 1 : 0;
-  if (payload.v2_directory) fds.push_back(payload.v2_directory.get());
-  message.supervisor_files = add_files(supervisor);
-  message.payload_files = add_files(payload);
+  message.has_v2_directory = v2_payload ? 1 : 0;
+  if (v2_payload) fds.push_back(v2_payload.get());
+  message.first_files = add_files(fds, first);
   return send_or_gone(fd_.get(), &message, sizeof message, fds);
+}
+
+bool ControlSocket::send_attach(const cgroup::AttachPoint& supervisor, const cgroup::AttachPoint& payload) {
+  std::vector<int> fds;
+  const std::uint32_t own = add_files(fds, supervisor);
+  add_files(fds, payload);
+  const protocol::Header header = make_header(Type::Attach, sizeof header, own);
+  return send_or_gone(fd_.get(), &header, sizeof header, fds);
 }
 
 ControlMessage ControlSocket::receive_now() {

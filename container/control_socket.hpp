@@ -33,8 +33,10 @@ class ControlSocket {
 
   /// False when the supervisor is gone.
   bool send(protocol::Type type, std::uint32_t number = 0, int attached_fd = -1);
-  bool send_start(int plan, std::uint64_t plan_size, int log, int listener, const cgroup::AttachPoint& supervisor,
-                  const cgroup::AttachPoint& payload);
+  /// `first` are the cgroup files to join at once; `v2_payload` may be empty.
+  bool send_start(int plan, std::uint64_t plan_size, int log, int listener, const base::Fd& v2_payload,
+                  const cgroup::AttachPoint& first);
+  bool send_attach(const cgroup::AttachPoint& supervisor, const cgroup::AttachPoint& payload);
 
   /// What is there now, without waiting.
   ControlMessage receive_now();

@@ -51,13 +51,12 @@ void report_created(const char* path) {
   send_record(Record::Created, "", path, 0);
 }
 
-void wait_for(char word) {
+const Received& wait_for(char word) {
+  static Received received;
   char got = 0;
-  ssize_t size;
-  do {
-    size = recv(supervisor_socket, &got, 1, 0);
-  } while (size < 0 && errno == EINTR);
-  if (size != 1 || got != word) _exit(1);
+  receive_packet(supervisor_socket, &got, 1, received, 0);
+  if (received.size != 1 || got != word) _exit(1);
+  return received;
 }
 
 void tie_to_supervisor(const PlanView& plan) {
@@ -65,6 +64,14 @@ void tie_to_supervisor(const PlanView& plan) {
   // It may have died just before; its pid cannot tell from inside a new pid namespace, its end of the socket can.
   char nothing;
   if (recv(supervisor_socket, &nothing, 1, MSG_DONTWAIT | MSG_PEEK) == 0) _exit(1);
+}
+
+/// The supervisor makes /dev and the daemon the cgroups while we come up.
+void take_dev_and_cgroups(const PlanView& plan, MountTrees& trees) {
+  const Received& attach = wait_for(kAttach);
+  if (attach.fd_count < 1) give_up("enter cgroup", "descriptors", EPROTO);
+  trees.dev = attach.fds[0];
+  enter_cgroup(plan, attach.fds + 1, attach.fd_count - 1);
 }
 
 void hand_over_consoles(const Consoles& consoles) {
@@ -122,12 +129,12 @@ void become_init(const PlanView& plan, ChildInputs inputs) {
 
   tie_to_supervisor(plan);
   hand_over_network(plan, inputs.control);
-  enter_cgroup(plan, inputs.payload_files, inputs.payload_count);
   if ((plan.namespaces & CLONE_NEWUSER) != 0) {
     wait_for(kIdsMapped);
     become_mapped_root();
     tie_to_supervisor(plan);
   }
+  take_dev_and_cgroups(plan, inputs.trees);
 
   make_filesystems(plan, inputs.trees);
   enter_root(plan, inputs.trees);

@@ -7,11 +7,9 @@
 namespace container {
 
 struct ChildInputs {
-  MountTrees trees;
+  MountTrees trees;     // but for `dev`, which comes with the cgroup files
   int control = -1;     // daemon: NetworkReady is sent straight to it
   int supervisor = -1;  // SEQPACKET: ChildRecords out, single bytes in
-  const int* payload_files = nullptr;
-  int payload_count = 0;
 };
 
 [[noreturn]] void become_init(const PlanView& plan, ChildInputs inputs);

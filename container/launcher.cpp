@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <ctime>
+#include <future>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -51,13 +52,21 @@ std::string timestamp() {
   return std::string(text, size) + "." + std::to_string(1000 + now.tv_nsec / 1'000'000).substr(1) + "+0000";
 }
 
+std::string log_path(const LauncherConfig& config, const ContainerPlan& plan) {
+  return config.log_directory + "/" + plan.name + ".log";
+}
+
 base::Fd open_log(const LauncherConfig& config, const ContainerPlan& plan) {
-  const std::string path = config.log_directory + "/" + plan.name + ".log";
+  const std::string path = log_path(config, plan);
   base::Fd log = base::open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
-  const std::string text =
-      timestamp() + ": starting up\n" + config.supervisor_path + " " + plan.name + "\n" + print_plan(plan);
+  const std::string text = timestamp() + ": starting up\n" + config.supervisor_path + " " + plan.name + "\n";
   base::write_all(log.get(), text.data(), text.size(), path);
   return log;
+}
+
+void log_plan(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log) {
+  const std::string text = print_plan(plan);
+  base::write_all(log.get(), text.data(), text.size(), log_path(config, plan));
 }
 
 /// Sealed: the supervisor maps it and relies on its content not changing.
@@ -105,14 +114,22 @@ class Attempt {
   Attempt& operator=(const Attempt&) = delete;
 
   void use_image(RootTargets& targets, const std::string& root) { parts_.root = targets.enter(root); }
-  void make_group(const cgroup::Hierarchy& hierarchy, const CgroupPlace& place, const cgroup::Limits& limits) {
-    parts_.group = cgroup::Group::create(hierarchy, place.partition, place.leaf, limits);
+  void begin_group(const cgroup::Hierarchy& hierarchy, const CgroupPlace& place) {
+    parts_.group = cgroup::Group::begin(hierarchy, place.partition, place.leaf);
     parts_.facts.cgroup_partition = place.partition;
     parts_.facts.cgroup_leaf = place.leaf;
   }
+  void complete_group(const ContainerPlan& plan, const cgroup::Limits& limits) {
+    parts_.group->complete(limits);
+    give_payload(*parts_.group, plan);
+    parts_.supervisor = spawning_.get();
+    if (!parts_.control.send_attach(parts_.group->supervisor_attach_point(), parts_.group->payload_attach_point()))
+      fail_for_hang_up();
+    parts_.facts.supervisor_pid = parts_.supervisor.pid();
+    parts_.facts.supervisor_start_time = base::process_start_time(parts_.supervisor.pid());
+  }
   void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log);
   protocol::StatusMessage await_ready(const std::vector<LinkPlan>& links, LinkNames& names, Deadline deadline);
-  const cgroup::Group& group() const { return *parts_.group; }
   ContainerParts commit(const protocol::StatusMessage& ready);
 
  private:
@@ -122,26 +139,32 @@ class Attempt {
 
   ContainerParts parts_;
   std::vector<netlink::Veth> veths_;
+  std::future<base::PidFd> spawning_;
   bool listening_ = false, committed_ = false;
 };
 
+/// Spawned by a thread of its own, since that takes until the supervisor is executed, and the kernel finds another CPU
+/// for both. What it is to do is waiting in its socket then.
 void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log) {
-  const base::Fd listener = listen_at(parts_.run_directory, parts_.socket_name);
-  listening_ = true;
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   parts_.control = ControlSocket(std::move(ours));
-  const auto supervisor_point = parts_.group->supervisor_attach_point();
-  parts_.supervisor = spawn_supervisor({.program = config.supervisor_path,
-                                        .name = plan.name,
-                                        .control = theirs.get(),
-                                        .log = log.get(),
-                                        .v2_directory = supervisor_point.v2_directory.get()});
-  theirs.reset();  // or its death would not hang up
+  auto spawn = [&, control = std::move(theirs), v2_directory = parts_.group->supervisor_directory()] {
+    return spawn_supervisor({.program = config.supervisor_path,
+                             .name = parts_.name,
+                             .control = control.get(),
+                             .log = log.get(),
+                             .v2_directory = v2_directory.get()});
+  };
+  spawning_ = std::async(std::launch::async, std::move(spawn));
+  const base::Fd listener = listen_at(parts_.run_directory, parts_.socket_name);
+  listening_ = true;
   const std::string bytes = encode_plan(plan);
   const base::Fd file = plan_file(bytes);
-  if (!parts_.control.send_start(file.get(), bytes.size(), log.get(), listener.get(), supervisor_point,
-                                 parts_.group->payload_attach_point()))
-    fail_for_hang_up();
+  if (parts_.control.send_start(file.get(), bytes.size(), log.get(), listener.get(), parts_.group->payload_directory(),
+                                parts_.group->supervisor_attach_point()))
+    return;
+  parts_.supervisor = spawning_.get();  // throws what the socket cannot say
+  fail_for_hang_up();
 }
 
 void Attempt::fail_for_hang_up() {
@@ -194,8 +217,6 @@ void take_status(ContainerParts& parts, const protocol::StatusMessage& status) {
 
 ContainerParts Attempt::commit(const protocol::StatusMessage& ready) {
   take_status(parts_, ready);
-  parts_.facts.supervisor_pid = parts_.supervisor.pid();
-  parts_.facts.supervisor_start_time = base::process_start_time(parts_.supervisor.pid());
   for (auto& veth : veths_) {
     parts_.facts.host_links.push_back(veth.host_name());
     parts_.links.emplace_back(veth.host_name(), veth.host_index());
@@ -208,6 +229,7 @@ ContainerParts Attempt::commit(const protocol::StatusMessage& ready) {
 
 void Attempt::undo() noexcept {
   try {
+    if (spawning_.valid()) parts_.supervisor = spawning_.get();
     parts_.control = {};  // a supervisor that has not failed itself undoes its start on hang-up
     if (parts_.supervisor && !parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()))) {
       parts_.supervisor.signal(SIGKILL);
@@ -291,9 +313,10 @@ Launched Launcher::launch(const DomainDefinition& definition) {
   Attempt attempt(config, live);
   attempt.use_image(*impl_->targets, plan.root_source);
   const base::Fd log = open_log(config, plan);
-  attempt.make_group(impl_->host.cgroups, place, limits);
-  give_payload(attempt.group(), plan);
+  attempt.begin_group(impl_->host.cgroups, place);
   attempt.start_supervisor(config, plan, log);
+  attempt.complete_group(plan, limits);  // beside the supervisor's own preparations
+  log_plan(config, plan, log);           // beside the making of the namespaces
   auto parts = attempt.commit(attempt.await_ready(links, *impl_->names, deadline));
   auto running_definition = live_definition(live, config, links, parts.facts);
   return {impl_->make_running(std::move(parts)), std::move(running_definition)};

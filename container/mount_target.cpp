@@ -24,38 +24,32 @@ bool make(int parent, const char* name, bool directory) {
   return directory ? mkdirat(parent, name, 0755) == 0 : mknodat(parent, name, S_IFREG | 0644, 0) == 0;
 }
 
-/// `path` ends after the component `name`, which is missing in `parent`.
-bool make_component(int root, int parent, const char* path, const char* name, bool directory) {
-  if (!make(parent, name, directory)) return false;  // EEXIST: a link that leads nowhere, and stays one
-  // Only what lies in the image is remembered: the same path elsewhere is somebody else's directory.
-  if (created_sink != nullptr && mount_id(parent) == mount_id(root)) created_sink(path);
-  return true;
-}
-
-/// Walks `path` (writable copy) component by component and makes what is missing.
-bool make_path(int root, char* path, CreateTarget create) {
-  int parent = open_beneath(root, "/", O_PATH | O_DIRECTORY);
-  char* name = path + std::strspn(path, "/");
-  while (parent >= 0 && *name != 0) {
-    const std::size_t size = std::strcspn(name, "/");
-    char* rest = name + size + std::strspn(name + size, "/");
-    const char separator = name[size];
-    name[size] = 0;
-    const bool directory = *rest != 0 || create == CreateTarget::Directory;
-    int next = open_beneath(root, path, O_PATH);
-    if (next < 0 && errno == ENOENT && make_component(root, parent, path, name, directory)) {
-      next = open_beneath(root, path, O_PATH);
-    }
-    const int error = errno;
-    close(parent);
-    errno = error;
-    name[size] = separator;
-    parent = next;
-    name = rest;
+/// Makes the last component of `path` (a writable copy, unchanged in the end) and, before it, the missing ones it lies
+/// in. What is there already (EEXIST) is for the caller's open to judge: another start's directory, "..", or a link
+/// that leads nowhere and stays one.
+void make_path(int root, char* path, bool directory) {
+  std::size_t size = std::strlen(path);
+  while (size > 1 && path[size - 1] == '/') size--;
+  if (size <= 1) return;  // the root
+  const char after = path[size];
+  path[size] = 0;
+  char* name = std::strrchr(path, '/') + 1;  // every target is absolute
+  const char first = *name;
+  *name = 0;
+  int parent = open_beneath(root, path, O_PATH | O_DIRECTORY);
+  if (parent < 0 && errno == ENOENT) {
+    make_path(root, path, true);
+    parent = open_beneath(root, path, O_PATH | O_DIRECTORY);
   }
-  if (parent < 0) return false;
+  *name = first;
+  // Only what lies in the image is remembered: the same path elsewhere is somebody else's directory.
+  if (parent >= 0 && make(parent, name, directory) && created_sink != nullptr && mount_id(parent) == mount_id(root)) {
+    created_sink(path);
+  }
+  const int error = errno;
   close(parent);
-  return true;
+  errno = error;
+  path[size] = after;
 }
 
 void remove_one(int root, char* path) {
@@ -89,7 +83,11 @@ int open_mount_target(int root, const char* path, CreateTarget create) {
     return -1;
   }
   std::memcpy(copy, path, size + 1);
-  return make_path(root, copy, create) ? open_beneath(root, path, O_PATH) : -1;
+  make_path(root, copy, create == CreateTarget::Directory);
+  const int error = errno;
+  const int made = open_beneath(root, path, O_PATH);
+  if (made < 0 && errno == ENOENT) errno = error;  // why it could not be made
+  return made;
 }
 
 void remove_created(const char* root_source, const char* paths, std::size_t size) {

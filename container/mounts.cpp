@@ -56,8 +56,27 @@ void shift(int tree, int user_namespace, bool recursive, const char* path) {
   }
 }
 
+/// The file system mounted last. It is new, so what it lacks can be made without looking.
+struct NewMount {
+  int fd = -1;
+  const char* path = "";
+};
+NewMount newest;
+
+/// A directory right below the newest mount, as the cgroup hierarchies have theirs; -1 if that is not where it belongs.
+int make_target_in_newest(const MountView& step) {
+  if (newest.fd < 0 || step.create != CreateTarget::Directory) return -1;
+  const char* slash = std::strrchr(step.target, '/');
+  const auto parent_size = static_cast<std::size_t>(slash - step.target);
+  if (parent_size != std::strlen(newest.path) || std::memcmp(step.target, newest.path, parent_size) != 0) return -1;
+  if (mkdirat(newest.fd, slash + 1, 0755) != 0) return -1;
+  return openat(newest.fd, slash + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /// The step's target, or -1 when it is missing and the step optional.
 int open_target(int root, const MountView& step) {
+  const int made = make_target_in_newest(step);
+  if (made >= 0) return made;
   const int target = open_mount_target(root, step.target, step.create);
   if (target < 0 && !(step.optional && missing(errno))) give_up("find mount target", step.target);
   return target;
@@ -86,8 +105,13 @@ void place(int root, const MountView& step, int tree) {
   if (tree < 0) return;
   const int target = open_target(root, step);
   if (target >= 0) attach(tree, target, step.target);
-  close(tree);
   close(target);
+  if (target < 0 || step.kind != MountKind::Filesystem || std::strcmp(step.fstype, "tmpfs") != 0) {
+    close(tree);
+    return;
+  }
+  close(newest.fd);
+  newest = {tree, step.target};
 }
 
 void mount_bind_inside(int root, const MountView& step) {
@@ -97,9 +121,14 @@ void mount_bind_inside(int root, const MountView& step) {
   const unsigned recursive = step.recursive ? AT_RECURSIVE : 0;
   const int tree = open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recursive);
   if (tree < 0) give_up("open mount source", step.source);
-  close(source);
   if (!add_attributes(tree, step.attributes, step.recursive)) give_up("set mount attributes", step.target);
-  place(root, step, tree);
+  if (std::strcmp(step.source, step.target) == 0) {
+    attach(tree, source, step.target);
+    close(tree);
+  } else {
+    place(root, step, tree);
+  }
+  close(source);
 }
 
 void change_attributes(int root, const MountView& step) {

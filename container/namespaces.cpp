@@ -49,6 +49,7 @@ void hand_over_network(const PlanView& plan, int control) {
   if (!plan.wait_for_network && !plan.loopback_up) return;
   const int socket = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (socket < 0) give_up("open netlink socket", plan.name);
+  if (plan.loopback_up) set_loopback_up(socket);  // first: the daemon's work will hold the RTNL lock
   if (plan.wait_for_network) {
     const int network = ioctl(socket, SIOCGSKNS);  // the namespace the socket was made in
     if (network < 0) give_up("open network namespace", plan.name);
@@ -57,7 +58,6 @@ void hand_over_network(const PlanView& plan, int control) {
     if (!send_packet(control, &header, sizeof header, fds, 2, 0)) give_up("report network", plan.name);
     close(network);
   }
-  if (plan.loopback_up) set_loopback_up(socket);
   close(socket);
 }
 

@@ -1,4 +1,5 @@
 // print_plan(): one step per line, words instead of bits, nothing left out but the bytes of the filter.
+#include <fmt/format.h>
 #include <linux/mount.h>
 #include <sched.h>
 
@@ -28,29 +29,27 @@ constexpr Word kAttributes[] = {{MOUNT_ATTR_RDONLY, "ro"},
 
 template <std::size_t N>
 std::string words(const Word (&table)[N], std::uint64_t bits, const char* between) {
-  std::ostringstream text;
+  std::string text;
   for (const auto& [bit, word] : table) {
     if (!(bits & bit)) continue;
-    if (text.tellp() > 0) text << between;
-    text << word;
+    if (!text.empty()) text += between;
+    text += word;
     bits &= ~bit;
   }
-  if (bits) text << (text.tellp() > 0 ? between : "") << "0x" << std::hex << bits;
-  return text.str();
+  if (bits) text += fmt::format("{}{:#x}", text.empty() ? "" : between, bits);
+  return text;
 }
 
 /// Control bytes would break the one-line-per-step form (and a log reader's terminal).
 std::string printable(const std::string& text) {
-  std::ostringstream safe;
+  std::string safe;
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f && c != '\\') {
-      safe << c;
-      continue;
-    }
-    constexpr const char* kHex = "0123456789abcdef";
-    safe << "\\x" << kHex[static_cast<unsigned char>(c) >> 4] << kHex[c & 15];
+    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f && c != '\\')
+      safe += c;
+    else
+      safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
-  return safe.str();
+  return safe;
 }
 
 void print_flags(std::ostringstream& out, const MountStep& step) {

@@ -30,10 +30,8 @@ struct Start {
   const void* plan_bytes = nullptr;
   std::size_t plan_size = 0;
   int v2_directory = -1;
-  const int* supervisor_files = nullptr;
-  int supervisor_count = 0;
-  const int* payload_files = nullptr;
-  int payload_count = 0;
+  const int* first_files = nullptr;
+  int first_count = 0;
 };
 
 /// Nothing of the daemon's is kept: no descriptors, session, directory or signal dispositions (an inherited
@@ -68,7 +66,7 @@ void receive_start(Start& start) {
   receive_packet(supervised.control, &message, sizeof message, start.received, 0);
   if (start.received.size != sizeof message || message.header.type != protocol::Type::Start) _exit(1);
   const bool has_v2 = message.has_v2_directory != 0;
-  const std::uint64_t fds = std::uint64_t{3} + (has_v2 ? 1 : 0) + message.supervisor_files + message.payload_files;
+  const std::uint64_t fds = std::uint64_t{3} + (has_v2 ? 1 : 0) + message.first_files;
   if (message.header.version != protocol::kVersion || fds != static_cast<std::uint64_t>(start.received.fd_count)) {
     give_up("read start message", "version or descriptors", EPROTO);
   }
@@ -77,10 +75,8 @@ void receive_start(Start& start) {
   const int log = *next++;
   supervised.listener = *next++;
   if (has_v2) start.v2_directory = *next++;
-  start.supervisor_files = next;
-  start.supervisor_count = static_cast<int>(message.supervisor_files);
-  start.payload_files = next + start.supervisor_count;
-  start.payload_count = static_cast<int>(message.payload_files);
+  start.first_files = next;
+  start.first_count = static_cast<int>(message.first_files);
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   close(log);
@@ -95,14 +91,6 @@ void take_name() {
   prctl(PR_SET_NAME, name.c_str());
 }
 
-/// By itself, because writing another process's pid would wait for an RCU grace period (cgroup v1).
-void enter_own_cgroup(const Start& start) {
-  for (int i = 0; i < start.supervisor_count; i++) {
-    if (!write_text(start.supervisor_files[i], "0")) give_up("enter cgroup", "supervisor");
-    close(start.supervisor_files[i]);
-  }
-}
-
 void clone_child(const Start& start, const MountTrees& trees) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
@@ -113,7 +101,7 @@ void clone_child(const Start& start, const MountTrees& trees) {
   if (pid < 0) give_up("clone", supervised.plan.name);
   if (pid == 0) {
     close(pair[0]);
-    become_init(supervised.plan, {trees, supervised.control, pair[1], start.payload_files, start.payload_count});
+    become_init(supervised.plan, {trees, supervised.control, pair[1]});
   }
   supervised.init_pid = pid;
   close(pair[1]);
@@ -129,12 +117,10 @@ void map_child(const MountTrees& trees) {
 
 /// The child has its own descriptors for all of this; ours would keep mounts busy.
 void let_go(const Start& start, const MountTrees& trees) {
-  for (int i = 0; i < start.payload_count; i++) close(start.payload_files[i]);
   if (start.v2_directory >= 0) close(start.v2_directory);
   for (std::uint32_t i = 0; i < supervised.plan.mounts.size(); i++) {
     if (trees.steps[i] >= 0) close(trees.steps[i]);
   }
-  close(trees.dev);
   close(trees.root);
 }
 
@@ -146,11 +132,12 @@ int run() {
   detach_from_daemon();
   receive_start(start);
   take_name();
-  enter_own_cgroup(start);
+  enter_own_cgroups(start.first_files, start.first_count);
   open_host_trees(supervised.plan, trees);
-  trees.dev = make_dev(supervised.plan);
   clone_child(start, trees);
   map_child(trees);
+  supervised.dev = make_dev(supervised.plan);
+  look_at_control();  // the cgroups may be complete, and the child waits for them
   // From here on beside the child, which is busy with its mounts.
   let_go(start, trees);
   write_file("/proc/self/oom_score_adj", "-1000");  // after clone, as the container must not inherit it

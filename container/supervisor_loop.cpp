@@ -193,8 +193,28 @@ void end_when_drained() {
   tell(Type::Exited);
 }
 
+/// The files are the supervisor's, then init's.
+void attach(std::uint32_t own_count) {
+  if (ready || supervised.child < 0 || supervised.dev < 0) return;
+  const int own = static_cast<int>(own_count);
+  if (own_count > static_cast<std::uint32_t>(received.fd_count)) give_up("enter cgroup", "descriptors", EPROTO);
+  static int for_child[1 + kMaxPacketFds];
+  int count = 0;
+  for_child[count++] = supervised.dev;
+  for (int i = own; i < received.fd_count; i++) for_child[count++] = received.fds[i];
+  const bool sent = send_packet(supervised.child, &kAttach, 1, for_child, count, MSG_DONTWAIT);
+  if (!sent && errno != EPIPE && errno != ECONNRESET) give_up("enter cgroup", "init");  // else on_child() hears why
+  received.fd_count = 0;
+  enter_own_cgroups(received.fds, own);
+  for (int i = 0; i < count; i++) close(for_child[i]);
+  supervised.dev = -1;
+}
+
 void on_message(const protocol::Header& header) {
   switch (header.type) {
+    case Type::Attach:
+      attach(header.number);
+      break;
     case Type::NetworkDone:
       if (supervised.child >= 0) send_packet(supervised.child, &kNetworkDone, 1, nullptr, 0, MSG_DONTWAIT);
       break;
@@ -296,6 +316,17 @@ void report_failed_start(const char* step, const char* object, int error) {
   log_line(step, " failed, errno ", number.c_str());
   if (supervised.control >= 0) send_packet(supervised.control, &failed, sizeof failed, nullptr, 0, MSG_DONTWAIT);
   _exit(1);
+}
+
+void enter_own_cgroups(const int* files, int count) {
+  for (int i = 0; i < count; i++) {
+    if (!write_text(files[i], "0")) give_up("enter cgroup", "supervisor");
+    close(files[i]);
+  }
+}
+
+void look_at_control() {
+  on_control();
 }
 
 void open_host_consoles() {

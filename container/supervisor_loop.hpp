@@ -13,6 +13,7 @@ struct Supervised {
   int control = -1;   // the daemon
   int listener = -1;  // where later daemons connect
   int child = -1;     // SEQPACKET to the child, until exec
+  int dev = -1;       // the child's /dev, until it has been handed over
   pid_t init_pid = 0;
   int init_pidfd = -1;
 };
@@ -23,6 +24,11 @@ void report_failed_start(const char* step, const char* object, int error);
 /// Used by both of them; one per process.
 extern Supervised supervised;
 
+/// The supervisor joins by writing "0" itself, because writing another process's pid would wait for an RCU grace period
+/// (cgroup v1). Closes the files.
+void enter_own_cgroups(const int* files, int count);
+/// What the daemon has sent by now, or its end.
+void look_at_control();
 /// Host ptys; may run while the child builds its mounts.
 void open_host_consoles();
 [[noreturn]] void run_loop();

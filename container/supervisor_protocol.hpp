@@ -13,14 +13,16 @@ constexpr std::uint32_t kMaxConsoles = 16;
 
 enum class Type : std::uint32_t {
   // daemon → supervisor
-  Start = 1,  // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], supervisor attach files,
-              // payload attach files
+  // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], the cgroup files the supervisor joins
+  // by before it makes anything
+  Start = 1,
   NetworkDone = 2,  // links are in place and configured: init may be exec'ed
   // number = index; fd: one end of a SOCK_STREAM pair, bytes both ways from now on. The supervisor closes it when there
   // are four viewers already, or when init has ended and all output was sent
   OpenConsole = 3,
   Query = 4,    // answered with Status
   Release = 5,  // exit status has been taken: the supervisor may end. Ignored while init runs
+  Attach = 6,   // the cgroups are complete; fds: the cgroup files of the supervisor (number tells how many), of init
   // supervisor (or, for NetworkReady, its child) → daemon
   NetworkReady = 16,  // fds: NETLINK_ROUTE socket of the new network namespace, the namespace itself
   Ready = 17,         // init exec'ed: StatusMessage follows the header; fd: init's pidfd
@@ -41,7 +43,7 @@ struct StartMessage {
   Header header;
   std::uint64_t plan_size;
   std::uint32_t has_v2_directory;
-  std::uint32_t supervisor_files, payload_files;  // how many attach descriptors of each
+  std::uint32_t first_files;  // how many cgroup files
 };
 
 struct StatusMessage {

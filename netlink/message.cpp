@@ -81,6 +81,12 @@ Builder link_request(int type, int flags, const std::string& name, const ifinfom
   return builder;
 }
 
+/// One each way, said outright: without these attributes veth allocates a queue for every possible CPU, then shrinks to
+/// one and waits for RCU over it.
+void add_queues(Builder& builder) {
+  builder.number(IFLA_NUM_TX_QUEUES, 1).number(IFLA_NUM_RX_QUEUES, 1);
+}
+
 void add_veth_peer(Builder& builder, const VethPlan& plan, int netns) {
   nlattr* info = builder.open(IFLA_LINKINFO);
   builder.text(IFLA_INFO_KIND, "veth");
@@ -90,6 +96,7 @@ void add_veth_peer(Builder& builder, const VethPlan& plan, int netns) {
   builder.header(link_header(Flag::Keep)).text(IFLA_IFNAME, plan.guest_name);
   builder.bytes(IFLA_ADDRESS, plan.guest_mac.data(), plan.guest_mac.size());
   if (plan.mtu) builder.number(IFLA_MTU, *plan.mtu);
+  add_queues(builder);
   builder.number(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns));
   builder.close(peer);
   builder.close(data);
@@ -152,6 +159,7 @@ Message veth_message(const VethPlan& plan, int bridge_index, int netns) {
   const Mac mac = host_mac(plan);
   builder.bytes(IFLA_ADDRESS, mac.data(), mac.size());
   if (plan.mtu) builder.number(IFLA_MTU, *plan.mtu);
+  add_queues(builder);
   if (bridge_index) builder.number(IFLA_MASTER, static_cast<std::uint32_t>(bridge_index));
   add_veth_peer(builder, plan, netns);
   return builder.take();

@@ -165,6 +165,13 @@ void Supervisor::start(const ContainerPlan& plan) {
 void Supervisor::start_bytes(const std::string& bytes) {
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   control_ = std::move(ours);
+  const base::Fd plan_fd = memfd_with(bytes);
+  const base::Fd log = base::open_file(directory_ + "/log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+  protocol::StartMessage message = {};
+  message.header = {protocol::Type::Start, protocol::kVersion, 0, sizeof message - sizeof message.header};
+  message.plan_size = bytes.size();
+  send_with_fds(control_.get(), &message, sizeof message, {plan_fd.get(), log.get(), listener_.get()});
+  send(protocol::Type::Attach);
   pid_ = fork();
   ASSERT_GE(pid_, 0);
   if (pid_ == 0) {
@@ -173,12 +180,6 @@ void Supervisor::start_bytes(const std::string& bytes) {
     execl(LXCELL_SUPERVISOR, "lxcell-supervisor", nullptr);
     _exit(127);
   }
-  const base::Fd plan_fd = memfd_with(bytes);
-  const base::Fd log = base::open_file(directory_ + "/log", O_WRONLY | O_CREAT | O_APPEND, 0600);
-  protocol::StartMessage message = {};
-  message.header = {protocol::Type::Start, protocol::kVersion, 0, sizeof message - sizeof message.header};
-  message.plan_size = bytes.size();
-  send_with_fds(control_.get(), &message, sizeof message, {plan_fd.get(), log.get(), listener_.get()});
 }
 
 Message Supervisor::receive() {
@@ -195,7 +196,9 @@ Message Supervisor::receive() {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  const ssize_t size = recvmsg(control_.get(), &message, MSG_CMSG_CLOEXEC);
+  ssize_t size;
+  do size = recvmsg(control_.get(), &message, MSG_CMSG_CLOEXEC);
+  while (size < 0 && errno == ECONNRESET);  // it ended without reading Attach; what it said comes next
   if (size < static_cast<ssize_t>(sizeof(protocol::Header))) {
     ADD_FAILURE() << "connection closed; log: " << log();
     return result;
@@ -226,8 +229,12 @@ Message Supervisor::receive(protocol::Type expected) {
 }
 
 bool Supervisor::at_end_of_file() {
+  if (!wait_readable(control_.get())) return false;
   char byte;
-  return wait_readable(control_.get()) && recv(control_.get(), &byte, 1, 0) == 0;
+  ssize_t size;
+  do size = recv(control_.get(), &byte, 1, 0);
+  while (size < 0 && errno == ECONNRESET);
+  return size == 0;
 }
 
 void Supervisor::send(protocol::Type type, std::uint32_t number, int fd) {
