@@ -25,11 +25,13 @@ std::string host_arch() {
 Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emulator, const std::string& schema,
                const MakeBackend& make_backend)
     : store_(paths),
+      id_maps_(registry_, paths.root, config.idmap_user),
       backend_(make_backend(loop_)),
       services_{*backend_,
                 store_,
                 events_,
                 registry_,
+                id_maps_,
                 loop_,
                 [this](std::function<void()> work) { server_->run_on_worker(std::move(work)); },
                 {host_arch(), emulator},
