@@ -1,0 +1,23 @@
+// The parts of an OCI runtime `config.json`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "domain-xml/native_cgroup.hpp"
+#include "domain-xml/native_json.hpp"
+#include "domain-xml/native_parts.hpp"
+
+namespace domain_xml {
+
+constexpr char kOciNotConverted[] = "org.libvirt.lxcell.not-converted";
+
+void read_oci_process(Conversion& conversion, JsonObject process);
+void read_oci_resources(Conversion& conversion, CgroupReader& cgroup, JsonObject resources);
+NetworkNamespace read_oci_namespaces(Conversion& conversion, JsonObject& linux);
+
+JsonOwner oci_process(const DomainDefinition& definition);
+JsonOwner oci_resources(const DomainDefinition& definition);
+JsonOwner oci_namespaces(const DomainDefinition& definition);
+
+}  // namespace domain_xml
