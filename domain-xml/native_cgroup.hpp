@@ -24,6 +24,10 @@ class CgroupReader {
   std::string swap_origin_;
 };
 
+/// Devices every container may use, as devices.allow names them.
+inline constexpr const char* kAlwaysAllowedDevices[] = {"c 1:3", "c 1:5", "c 1:7",   "c 1:8",   "c 1:9",
+                                                        "c 5:0", "c 5:2", "c 136:*", "c 10:229"};
+
 // One limit each, for what is said without cgroup files.
 void set_memory_limit(Conversion& conversion, std::optional<std::uint64_t> bytes, const std::string& origin);
 void set_cpu_shares(Conversion& conversion, const std::string& origin, std::uint64_t shares);
@@ -39,7 +43,7 @@ BlockDeviceTune& block_device(Conversion& conversion, const std::string& origin,
 /// "8:0" of "/dev/block/8:0"; nullopt for other paths, whose number only the host knows.
 std::optional<std::string> block_device_number(const std::string& path);
 
-/// The kernel's default of one scale is that of the other in neither direction; both ends of the ranges are.
+/// v2's weights, 1 to 10000, stretched over v1's shares, 2 to 262144; a weight comes back as it was.
 std::uint64_t cpu_weight_of_shares(std::uint64_t shares);
 std::uint64_t cpu_shares_of_weight(std::uint64_t weight);
 

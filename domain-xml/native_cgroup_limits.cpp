@@ -104,7 +104,9 @@ std::uint64_t cpu_weight_of_shares(std::uint64_t shares) {
 
 std::uint64_t cpu_shares_of_weight(std::uint64_t weight) {
   const std::uint64_t in_range = std::clamp(weight, kMinWeight, kMaxWeight);
-  return kMinShares + (in_range - kMinWeight) * (kMaxShares - kMinShares) / (kMaxWeight - kMinWeight);
+  // Rounded up, so that the way back gives the same weight.
+  constexpr std::uint64_t kWeights = kMaxWeight - kMinWeight;
+  return kMinShares + ((in_range - kMinWeight) * (kMaxShares - kMinShares) + kWeights - 1) / kWeights;
 }
 
 }  // namespace domain_xml

@@ -105,7 +105,8 @@ std::string JsonObject::path_of(const char* name) const {
 }
 
 std::string JsonObject::origin(const char* name) const {
-  return origin_of(path_of(name), format_json(*name == '\0' ? object_ : json_object_get(object_, name)));
+  const json_t* value = *name == '\0' ? object_ : json_object_get(object_, name);
+  return value == nullptr ? path_of(name) : origin_of(path_of(name), format_json(value));
 }
 
 json_t* JsonObject::find(const char* name, json_type type, const char* wanted) const {

@@ -32,6 +32,17 @@ void write_mounts(LxcWriter& writer, const DomainDefinition& definition) {
   }
 }
 
+/// What every container of ours has and LXC only makes when told.
+void write_kernel_parts(LxcWriter& writer) {
+  writer.line("lxc.mount.auto", "proc:mixed sys:ro cgroup:mixed");
+  writer.line("lxc.pty.max", 1024);
+  for (const char* version : {"lxc.cgroup2.", "lxc.cgroup."}) {
+    writer.line(std::string(version) + "devices.deny", "a");
+    for (const char* device : kAlwaysAllowedDevices)
+      writer.line(std::string(version) + "devices.allow", std::string(device) + " rwm");
+  }
+}
+
 void write_init(LxcWriter& writer, const Os& os) {
   std::vector<std::string> command = {os.init};
   command.insert(command.end(), os.init_args.begin(), os.init_args.end());
@@ -81,6 +92,7 @@ std::string to_lxc_tools(const DomainDefinition& definition) {
   writer.line("lxc.uts.name", definition.name);
   writer.line("lxc.arch", definition.os.arch);
   write_root(writer, native_root(definition));
+  write_kernel_parts(writer);
   write_mounts(writer, definition);
   write_init(writer, definition.os);
   if (definition.consoles.size() > 1) writer.line("lxc.tty.max", definition.consoles.size());

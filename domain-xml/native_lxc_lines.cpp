@@ -191,7 +191,7 @@ std::string encode_fstab(const std::string& field) {
 }
 
 void LxcWriter::line(const std::string& key, const std::string& value) {
-  if (value.empty() || value.find_first_of("\n\r") != std::string::npos) return;
+  if (value.empty() || value.find('\n') != std::string::npos) return;
   const std::string_view text = value;
   const bool bare = trimmed(text) == text && unquoted(text) == text;
   text_ += key + " = " + (bare ? value : '"' + value + '"') + "\n";

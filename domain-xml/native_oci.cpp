@@ -13,11 +13,6 @@ using base::fail;
 
 namespace {
 
-/// Paths hidden or read-only in every container.
-constexpr const char* kHidden[] = {
-    "/proc/acpi", "/proc/asound",     "/proc/kcore",       "/proc/keys",    "/proc/latency_stats",
-    "/proc/scsi", "/proc/timer_list", "/proc/sched_debug", "/sys/firmware", "/sys/devices/virtual/powercap"};
-constexpr const char* kReadOnly[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 constexpr const char* kMadeDevices[] = {"/dev/null",    "/dev/zero", "/dev/full",    "/dev/random",
                                         "/dev/urandom", "/dev/tty",  "/dev/console", "/dev/ptmx"};
 
@@ -86,16 +81,19 @@ void read_cgroups_path(Conversion& conversion, JsonObject& linux) {
   const std::string origin = linux.origin("cgroupsPath");
   const std::string path = linux.take_string("cgroupsPath").value_or("");
   if (path.empty()) return;
-  std::string partition;
   const auto colon = path.find(':');
-  if (colon == std::string::npos && path.starts_with('/')) {
-    partition = path.substr(0, path.find_last_not_of('/') + 1);
-    partition.erase(partition.rfind('/'));
-  } else if (colon != std::string::npos) {
+  std::vector<std::string> parts;
+  if (colon != std::string::npos) {
     std::string slice = path.substr(0, colon);
     if (slice.ends_with(".slice")) slice.erase(slice.size() - std::string_view(".slice").size());
-    for (const std::string& part : split(slice, '-')) partition += "/" + part;
+    parts = split(slice, '-');
+  } else if (parts = split(path, '/'); path.starts_with('/') && !parts.empty()) {
+    parts.pop_back();
+  } else {
+    parts.clear();
   }
+  std::string partition;
+  for (const std::string& part : parts) partition += "/" + part;
   if (partition.empty() || partition.find("..") != std::string::npos) return conversion.skip(origin);
   conversion.definition.partition = partition;
 }
@@ -115,8 +113,8 @@ NetworkNamespace read_linux(Conversion& conversion, JsonObject linux) {
   if (auto resources = linux.object("resources")) read_oci_resources(conversion, cgroup, *resources);
   cgroup.finish();
   read_devices(conversion, linux);
-  read_path_list(conversion, linux, "maskedPaths", kHidden);
-  read_path_list(conversion, linux, "readonlyPaths", kReadOnly);
+  read_path_list(conversion, linux, "maskedPaths", kOciHidden);
+  read_path_list(conversion, linux, "readonlyPaths", kOciReadOnly);
   read_cgroups_path(conversion, linux);
   read_propagation(linux);
   if (linux.has("seccomp")) {

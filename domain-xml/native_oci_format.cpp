@@ -96,6 +96,8 @@ JsonOwner make_linux(const DomainDefinition& definition) {
   set(object, "gidMappings", make_id_map(definition.idmap.gids));
   set(object, "namespaces", oci_namespaces(definition));
   set(object, "resources", oci_resources(definition));
+  set(object, "maskedPaths", make_list({std::begin(kOciHidden), std::end(kOciHidden)}));
+  set(object, "readonlyPaths", make_list({std::begin(kOciReadOnly), std::end(kOciReadOnly)}));
   if (definition.partition.starts_with('/') && !definition.name.empty())
     set(object, "cgroupsPath", definition.partition + "/" + definition.name);
   return object;

@@ -141,6 +141,11 @@ JsonOwner oci_process(const DomainDefinition& definition) {
 
 JsonOwner oci_resources(const DomainDefinition& definition) {
   JsonOwner resources(json_object());
+  JsonOwner deny_all(json_object()), rules(json_array());
+  json_object_set_new(deny_all.get(), "allow", json_false());
+  json_object_set_new(deny_all.get(), "access", json_string("rwm"));
+  json_array_append_new(rules.get(), deny_all.release());
+  set_filled(resources, "devices", std::move(rules));
   set_filled(resources, "memory", memory(definition));
   set_filled(resources, "cpu", cpu(definition));
   set_filled(resources, "blockIO", block_io(definition.block_tune));

@@ -57,6 +57,7 @@ void read_capabilities(Conversion& conversion, const JsonObject& process) {
   set_native_capabilities(conversion, origin, CapabilityPolicy::Deny, bounding);
   std::sort(bounding.begin(), bounding.end());
   for (const char* name : {"effective", "permitted", "inheritable", "ambient"}) {
+    if (!capabilities->has(name)) continue;
     const std::string of_set = capabilities->origin(name);
     auto names = capabilities->take_strings(name);
     std::sort(names.begin(), names.end());
