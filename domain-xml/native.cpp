@@ -70,12 +70,15 @@ Filesystem root_filesystem(FilesystemType type, const std::string& source) {
   return root;
 }
 
+bool has_links(const DomainDefinition& definition) {
+  const auto& devices = definition.host_devices;
+  return !definition.interfaces.empty() ||
+         std::any_of(devices.begin(), devices.end(), [](const HostDevice& device) { return device.type == "net"; });
+}
+
 void finish_conversion(Conversion& conversion, NetworkNamespace network) {
   DomainDefinition& definition = conversion.definition;
-  const auto& devices = definition.host_devices;
-  const bool moves_a_link =
-      std::any_of(devices.begin(), devices.end(), [](const HostDevice& device) { return device.type == "net"; });
-  definition.features.privnet = network == NetworkNamespace::Own && definition.interfaces.empty() && !moves_a_link;
+  definition.features.privnet = network == NetworkNamespace::Own && !has_links(definition);
   if (definition.consoles.empty()) definition.consoles.emplace_back();
   if (definition.memory_kib == 0) {
     definition.memory_kib = kDefaultMemoryKib;

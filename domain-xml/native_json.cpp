@@ -92,11 +92,12 @@ JsonOwner parse_json(std::string_view text) {
   return root;
 }
 
-std::string format_json(const json_t* value) {
+std::string format_json(const json_t* value, JsonLayout layout) {
   struct FreeText {
     void operator()(char* text) const noexcept { free(text); }
   };
-  const std::unique_ptr<char, FreeText> text(json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT));
+  const std::unique_ptr<char, FreeText> text(
+      json_dumps(value, layout == JsonLayout::OneLine ? JSON_ENCODE_ANY | JSON_COMPACT : JSON_INDENT(2)));
   return text ? text.get() : "";
 }
 

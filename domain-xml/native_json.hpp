@@ -24,8 +24,8 @@ constexpr std::int64_t kMaxJsonInteger = INT64_MAX;
 
 /// ConfSyntax for no JSON object, a name given twice, or more than 64 levels.
 JsonOwner parse_json(std::string_view text);
-/// On one line.
-std::string format_json(const json_t* value);
+enum class JsonLayout { OneLine, Indented };
+std::string format_json(const json_t* value, JsonLayout layout = JsonLayout::OneLine);
 
 class JsonObject {
  public:

@@ -12,9 +12,6 @@ namespace domain_xml {
 
 namespace {
 
-/// What our policy 'default' drops and LXC keeps.
-constexpr const char* kDroppedByDefault[] = {"sys_module", "sys_time", "mknod", "audit_control", "mac_admin"};
-
 void write_root(LxcWriter& writer, const Filesystem& root) {
   writer.line("lxc.rootfs.path", (root.type == FilesystemType::File ? "loop:" : "") + root.source);
   if (root.readonly) writer.line("lxc.rootfs.options", "ro");

@@ -114,12 +114,7 @@ std::string make_config(const DomainDefinition& definition, const std::string& n
   JsonOwner annotations = make_object();
   set(annotations, kOciNotConverted, not_converted);
   set(config, "annotations", std::move(annotations));
-  struct FreeText {
-    void operator()(char* text) const noexcept { free(text); }
-  };
-  const std::unique_ptr<char, FreeText> text(json_dumps(config.get(), JSON_INDENT(2)));
-  if (!text) base::fail(base::Code::NoMemory, "the configuration");
-  return std::string(text.get()) + "\n";
+  return format_json(config.get(), JsonLayout::Indented) + "\n";
 }
 
 }  // namespace

@@ -12,7 +12,6 @@ namespace {
 
 /// Newer than the domain XML's list: policies 'default' and 'allow' keep them.
 constexpr const char* kNewerCapabilities[] = {"audit_read", "perfmon", "bpf", "checkpoint_restore"};
-constexpr const char* kDroppedByDefault[] = {"sys_module", "sys_time", "mknod", "audit_control", "mac_admin"};
 
 void set_number(const JsonOwner& object, const char* name, std::uint64_t number) {
   const auto clamped = static_cast<json_int_t>(std::min<std::uint64_t>(number, kMaxJsonInteger - 1));
@@ -166,10 +165,7 @@ JsonOwner oci_namespaces(const DomainDefinition& definition) {
   for (const char* type : {"pid", "mount", "cgroup"}) add(type);
   add("ipc", "ipc", definition.shared_ipc);
   add("uts", "uts", definition.shared_uts);
-  const auto& devices = definition.host_devices;
-  const bool moves_a_link =
-      std::any_of(devices.begin(), devices.end(), [](const HostDevice& device) { return device.type == "net"; });
-  if (definition.features.privnet || !definition.interfaces.empty() || moves_a_link || definition.shared_net)
+  if (definition.features.privnet || has_links(definition) || definition.shared_net)
     add("network", "net", definition.shared_net);
   if (!definition.idmap.empty()) add("user");
   return list;

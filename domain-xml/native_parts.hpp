@@ -60,6 +60,10 @@ void set_native_name(Conversion& conversion, const std::string& origin, const st
 /// `values` become the policy 'allow' with these off, or 'deny' with these on. Names without CAP_, any case.
 void set_native_capabilities(Conversion& conversion, const std::string& origin, CapabilityPolicy policy,
                              const std::vector<std::string>& names);
+/// What our policy 'default' drops and other programs keep.
+inline constexpr const char* kDroppedByDefault[] = {"sys_module", "sys_time", "mknod", "audit_control", "mac_admin"};
+/// Interfaces, or links of the host's that are moved: either brings a network of the container's own.
+bool has_links(const DomainDefinition& definition);
 Filesystem root_filesystem(FilesystemType type, const std::string& source);
 
 /// The lines of `given` as XML that are missing in `again`, what its native text is read back as.
