@@ -85,6 +85,10 @@ void finish_conversion(Conversion& conversion, NetworkNamespace network) {
     conversion.skip("no memory limit", "a domain has one: 64 MiB");
   }
   definition.current_memory_kib = definition.memory_kib;
+  const auto& swap = definition.memory_tune.swap_hard_limit_kib;
+  if (swap && *swap < definition.memory_kib)
+    base::fail(base::Code::InvalidArg, "memory and swap together may not be less than memory: ", *swap, " KiB, ",
+               definition.memory_kib, " KiB");
 }
 
 std::vector<std::string> lost_lines(const DomainDefinition& given, const DomainDefinition& again) {

@@ -201,9 +201,6 @@ void CgroupReader::finish() {
     tune.swap_hard_limit_kib = *tune.hard_limit_kib + *swap_kib_;
   else if (swap_kib_)
     conversion_.skip(swap_origin_, "memory and swap are limited together, and memory has no limit");
-  if (tune.swap_hard_limit_kib && tune.hard_limit_kib && *tune.swap_hard_limit_kib < *tune.hard_limit_kib)
-    fail(Code::InvalidArg, "memory and swap together may not be less than memory: ", *tune.swap_hard_limit_kib,
-         " KiB, ", *tune.hard_limit_kib, " KiB");
   std::erase_if(conversion_.definition.block_tune.devices,
                 [](const BlockDeviceTune& device) { return device == BlockDeviceTune{.path = device.path}; });
 }

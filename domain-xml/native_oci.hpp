@@ -20,7 +20,7 @@ inline constexpr const char* kOciReadOnly[] = {"/proc/bus", "/proc/fs", "/proc/i
                                                "/proc/sysrq-trigger"};
 
 void read_oci_process(Conversion& conversion, JsonObject process);
-void read_oci_resources(Conversion& conversion, CgroupReader& cgroup, JsonObject resources);
+void read_oci_resources(Conversion& conversion, CgroupReader& cgroup, const JsonObject& resources);
 NetworkNamespace read_oci_namespaces(Conversion& conversion, JsonObject& linux);
 
 JsonOwner oci_process(const DomainDefinition& definition);

@@ -131,7 +131,7 @@ const Kind* kind_of(const std::string& type) {
 
 }  // namespace
 
-void read_oci_resources(Conversion& conversion, CgroupReader& cgroup, JsonObject resources) {
+void read_oci_resources(Conversion& conversion, CgroupReader& cgroup, const JsonObject& resources) {
   if (auto memory = resources.object("memory")) read_memory(conversion, *memory);
   if (auto cpu = resources.object("cpu")) read_cpu(conversion, *cpu);
   if (auto block = resources.object("blockIO")) read_block(conversion, *block);

@@ -104,6 +104,8 @@ const LxcRefusal kRefusals[] = {
     {"NoMemory", kBase + "lxc.cgroup2.memory.max = 0\n", Code::InvalidArg, "line 4"},
     {"MemoryBeyond64Bits", kBase + "lxc.cgroup2.memory.max = 99999999999999T\n", Code::InvalidArg, "line 4"},
     {"SwapBelowMemory", kBase + "lxc.cgroup.memory.memsw.limit_in_bytes = 1M\n", Code::InvalidArg, "1024 KiB"},
+    {"SwapBelowDefaultMemory", "lxc.rootfs.path = /a\nlxc.cgroup.memory.memsw.limit_in_bytes = 1M\n", Code::InvalidArg,
+     "65536 KiB"},
     {"Shares", kBase + "lxc.cgroup.cpu.shares = 1\n", Code::InvalidArg, "2 to 262144"},
     {"Weight", kBase + "lxc.cgroup2.cpu.weight = 10001\n", Code::InvalidArg, "1 to 10000"},
     {"Quota", kBase + "lxc.cgroup2.cpu.max = 5 100000\n", Code::InvalidArg, "1000"},
