@@ -37,8 +37,7 @@ void format(benchmark::State& state) {
 
 void parse_and_format(benchmark::State& state) {
   const std::string xml = document(static_cast<int>(state.range(0)));
-  for (auto _ : state)
-    benchmark::DoNotOptimize(domain_xml::format_domain(define(xml), domain_xml::View::Inactive));
+  for (auto _ : state) benchmark::DoNotOptimize(domain_xml::format_domain(define(xml), domain_xml::View::Inactive));
 }
 
 BENCHMARK(parse)->DenseRange(0, 2);

@@ -12,7 +12,9 @@ namespace domain_xml {
 
 namespace {
 
-void write_root(LxcWriter& writer, const Filesystem& root) {
+void write_root(LxcWriter& writer, const Filesystem& root, const std::optional<RootOverlay>& overlay) {
+  if (overlay && !overlay->directory.empty() && (root.source + overlay->directory).find(':') == std::string::npos)
+    return writer.line("lxc.rootfs.path", "overlay:" + root.source + ":" + overlay->directory + "/upper");
   writer.line("lxc.rootfs.path", (root.type == FilesystemType::File ? "loop:" : "") + root.source);
   if (root.readonly) writer.line("lxc.rootfs.options", "ro");
 }
@@ -88,7 +90,7 @@ std::string to_lxc_tools(const DomainDefinition& definition) {
   LxcWriter writer;
   writer.line("lxc.uts.name", definition.name);
   writer.line("lxc.arch", definition.os.arch);
-  write_root(writer, native_root(definition));
+  write_root(writer, native_root(definition), definition.extension.overlay);
   write_kernel_parts(writer);
   write_mounts(writer, definition);
   write_init(writer, definition.os);

@@ -105,6 +105,17 @@ void write_block(LxcWriter& writer, const BlockTune& tune) {
   }
 }
 
+void write_extension_limits(LxcWriter& writer, const Extension& extension) {
+  if (extension.pids_limit)
+    for (const char* version : {"lxc.cgroup2.", "lxc.cgroup."})
+      writer.line(std::string(version) + "pids.max", *extension.pids_limit);
+  const auto text = [](const std::optional<std::uint64_t>& limit) {
+    return limit ? std::to_string(*limit) : "unlimited";
+  };
+  for (const ResourceLimit& limit : extension.resource_limits)
+    writer.line("lxc.prlimit." + limit.name, text(limit.soft) + ":" + text(limit.hard));
+}
+
 }  // namespace
 
 void write_lxc_networks(LxcWriter& writer, const DomainDefinition& definition) {
@@ -128,6 +139,7 @@ void write_lxc_limits(LxcWriter& writer, const DomainDefinition& definition) {
   write_memory(writer, definition);
   write_cpu(writer, definition);
   write_block(writer, definition.block_tune);
+  write_extension_limits(writer, definition.extension);
 }
 
 }  // namespace domain_xml

@@ -117,6 +117,22 @@ JsonOwner block_io(const BlockTune& tune) {
   return object;
 }
 
+JsonOwner resource_limits(const Extension& extension) {
+  JsonOwner list(json_array());
+  for (const ResourceLimit& limit : extension.resource_limits) {
+    JsonOwner object(json_object());
+    std::string name = limit.name;
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) { return static_cast<char>(c & ~0x20); });
+    set_text(object, "type", "RLIMIT_" + name);
+    for (const auto& [member, value] : {std::pair("soft", limit.soft), std::pair("hard", limit.hard)})
+      json_object_set_new(object.get(), member,
+                          json_integer(value ? static_cast<json_int_t>(std::min<std::uint64_t>(*value, kMaxJsonInteger))
+                                             : json_int_t{kMaxJsonInteger}));
+    json_array_append_new(list.get(), object.release());
+  }
+  return list;
+}
+
 }  // namespace
 
 JsonOwner oci_process(const DomainDefinition& definition) {
@@ -135,6 +151,7 @@ JsonOwner oci_process(const DomainDefinition& definition) {
   set_filled(process, "env", list_of(environment));
   set_text(process, "cwd", os.init_dir.empty() ? "/" : os.init_dir);
   json_object_set_new(process.get(), "capabilities", capabilities(definition).release());
+  set_filled(process, "rlimits", resource_limits(definition.extension));
   return process;
 }
 
@@ -148,6 +165,11 @@ JsonOwner oci_resources(const DomainDefinition& definition) {
   set_filled(resources, "memory", memory(definition));
   set_filled(resources, "cpu", cpu(definition));
   set_filled(resources, "blockIO", block_io(definition.block_tune));
+  if (definition.extension.pids_limit) {
+    JsonOwner pids(json_object());
+    set_number(pids, "limit", *definition.extension.pids_limit);
+    set_filled(resources, "pids", std::move(pids));
+  }
   return resources;
 }
 
@@ -167,7 +189,7 @@ JsonOwner oci_namespaces(const DomainDefinition& definition) {
   add("uts", "uts", definition.shared_uts);
   if (definition.features.privnet || has_links(definition) || definition.shared_net)
     add("network", "net", definition.shared_net);
-  if (!definition.idmap.empty()) add("user");
+  if (!definition.idmap.empty() || definition.extension.idmap) add("user");
   return list;
 }
 

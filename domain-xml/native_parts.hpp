@@ -71,7 +71,7 @@ std::vector<std::string> lost_lines(const DomainDefinition& given, const DomainD
 /// The filesystem mounted as "/"; ConfigUnsupported when it is of a type no other program knows.
 Filesystem native_root(const DomainDefinition& definition);
 
-// Of our own namespace in the definition (lxcell:...), once it has them: until then each is left out by name.
+// What goes into our own element (lxcell:container), or is left out by name.
 void set_pids_limit(Conversion& conversion, const std::string& origin, std::int64_t limit);
 /// `name` as in prlimit(1) ("nofile"); nullopt is unlimited.
 void set_resource_limit(Conversion& conversion, const std::string& origin, const std::string& name,

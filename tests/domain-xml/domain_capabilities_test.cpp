@@ -26,9 +26,10 @@ TEST(DomainCapabilities, The32BitSiblingRunsToo) {
 }
 
 TEST(DomainCapabilities, WhatIsNotHereIsNamed) {
-  const std::pair<DomainCapabilitiesQuestion, const char*> wrong[] = {
-      {{.type = "kvm"}, "'kvm'"}, {{.arch = "s390x"}, "'s390x'"}, {{.emulator = "/bin/x"}, "'/bin/x'"},
-      {{.machine = "pc"}, "'pc'"}};
+  const std::pair<DomainCapabilitiesQuestion, const char*> wrong[] = {{{.type = "kvm"}, "'kvm'"},
+                                                                      {{.arch = "s390x"}, "'s390x'"},
+                                                                      {{.emulator = "/bin/x"}, "'/bin/x'"},
+                                                                      {{.machine = "pc"}, "'pc'"}};
   for (const auto& [question, named] : wrong) {
     const auto error = error_of([&, asked = question] { format_domain_capabilities(asked, kThisHost); });
     ASSERT_TRUE(error) << named;

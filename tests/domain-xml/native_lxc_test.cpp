@@ -218,6 +218,30 @@ TEST(NativeLxc, RootKinds) {
   EXPECT_TRUE(root("overlay:/lower:/upper").readonly);
 }
 
+TEST(NativeLxc, WhatGoesIntoOurOwnElementAndBack) {
+  const auto definition = convert_native(kLxc,
+                                         "lxc.uts.name = web\nlxc.rootfs.path = overlay:/srv/base:/srv/web/upper\n"
+                                         "lxc.cgroup2.memory.max = 64M\nlxc.cgroup2.pids.max = 100\n"
+                                         "lxc.prlimit.nofile = 1024\nlxc.prlimit.core = 0:unlimited\n")
+                              .definition;
+  EXPECT_EQ(definition.extension, (Extension{.pids_limit = 100,
+                                             .resource_limits = {{"nofile", 1024, 1024}, {"core", 0, std::nullopt}},
+                                             .overlay = RootOverlay{"/srv/web", std::nullopt}}));
+  const std::string text = to_native(kLxc, definition);
+  EXPECT_THAT(text, HasSubstr("lxc.rootfs.path = overlay:/srv/base:/srv/web/upper\n"));
+  EXPECT_EQ(convert_native(kLxc, text).definition.extension, definition.extension);
+  DomainDefinition in_memory = definition;
+  in_memory.extension.overlay = RootOverlay{};
+  EXPECT_THAT(to_native(kLxc, in_memory), HasSubstr("lxc.rootfs.path = /srv/base\nlxc.rootfs.options = ro\n"))
+      << "what the overlay protects stays protected";
+  EXPECT_THAT(to_native(kLxc, in_memory), HasSubstr("# not converted:"));
+}
+
+TEST(NativeLxc, LimitsThatCannotBe) {
+  EXPECT_THAT(notes("lxc.prlimit.speed = 1\n"), ElementsAre(HasSubstr("no such limit")));
+  EXPECT_THAT(notes("lxc.prlimit.nofile = 2:1\n"), ElementsAre(HasSubstr("above the hard one")));
+}
+
 TEST(NativeLxc, WhatIsSaidOfEveryContainerAnywayIsNoLoss) {
   EXPECT_THAT(notes("lxc.autodev = 1\nlxc.pty.max = 100\nlxc.start.auto = 0\nlxc.mount.auto = proc sys cgroup\n"
                     "lxc.mount.entry = sysfs sys sysfs ro 0 0\nlxc.cgroup.devices.deny = a\n"
