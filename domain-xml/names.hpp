@@ -14,6 +14,7 @@ inline bool is_generated_name(std::string_view name) {
 inline constexpr char kLxcNamespace[] = "http://libvirt.org/schemas/domain/lxc/1.0";
 
 /// Attributes of the interface sources that are only stored, in the order they are printed.
-inline constexpr const char* kOtherSourceAttributes[] = {"type", "path", "mode", "address", "port", "name", "dev"};
+inline constexpr const char* kOtherSourceAttributes[] = {
+    "type", "path", "mode", "address", "port", "name", "dev", "switchid", "portid", "portgroupid", "connectionid"};
 
 }  // namespace domain_xml

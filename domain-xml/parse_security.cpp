@@ -73,6 +73,7 @@ void parse_security_labels(const Node& domain, DomainDefinition& definition, Sou
 void parse_shared_namespaces(const Node& domain, DomainDefinition& definition) {
   for (const Node& block : domain.all_children()) {
     if (block.name() != "namespace" || block.namespace_uri() != kLxcNamespace) continue;
+    // Several blocks count as one.
     for (const Node& node : block.all_children()) {
       const std::string name = node.name();
       if (name == "sharenet")
@@ -84,7 +85,6 @@ void parse_shared_namespaces(const Node& domain, DomainDefinition& definition) {
       else
         fail_from(From::Lxc, Code::ConfigUnsupported, "unknown element '", name, "' in 'lxc:namespace'");
     }
-    return;
   }
 }
 

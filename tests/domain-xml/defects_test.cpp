@@ -37,8 +37,9 @@ TEST(Defects, D2_SharedNamespaceValueIsEscaped) {
 TEST(Defects, D2_EveryStringSurvives) {
   DomainDefinition d = define(document({.devices = "<filesystem><source dir='/a'/><target dir='/'/></filesystem>"}));
   for (std::string* text : {&d.name, &d.title, &d.description, &d.partition, &d.emulator, &d.os.machine, &d.os.init,
-                            &d.os.init_dir, &d.os.cmdline, &d.filesystems[0].source, &d.filesystems[0].target})
+                            &d.os.init_dir, &d.os.cmdline, &d.filesystems[0].source})
     *text = kSpecial;
+  d.filesystems[0].target = "/" + kSpecial;
   d.os.init_args = {kSpecial};
   d.interfaces.push_back({.source = InterfaceBridge{kSpecial}, .target_dev = kSpecial, .guest_dev = kSpecial});
   d.interfaces[0].mac = {{2, 0, 0, 0, 0, 1}};

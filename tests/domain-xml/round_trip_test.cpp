@@ -139,7 +139,7 @@ class Generator {
     f.readonly = maybe();
     f.driver_format = maybe() ? "raw" : "";
     f.driver_type = maybe() ? "loop" : "";
-    f.space_hard_limit_bytes = optional_number<std::uint64_t>(0, 1u << 30);
+    f.space_hard_limit_bytes = optional_number<std::uint64_t>(1, 1u << 30);
     return f;
   }
 
@@ -178,7 +178,7 @@ class Generator {
     repeat([&] { i.routes.push_back({"ipv4", "10.0.0.0", "192.0.2.1", 8, optional_number<unsigned>(1, 99), ""}); });
     if (maybe()) i.vlan = Vlan{true, {{5, "tagged"}, {6, ""}}};
     if (maybe()) i.bandwidth = Bandwidth{BandwidthRate{number(1, 999), 7, std::nullopt, std::nullopt}, std::nullopt};
-    if (maybe()) i.filter = FilterReference{text(), {{text(), text()}}};
+    if (maybe()) i.filter = FilterReference{text(), {{"IP", "192.0.2." + std::to_string(number(0, 255))}}};
     return i;
   }
 

@@ -23,7 +23,7 @@ VIEWS = {
 GENERATED = [
     r"<uuid>([-0-9a-f]{36})</uuid>",
     r"<genid>([-0-9a-f]{36})</genid>",
-    r"interfaceid='([-0-9a-f]{36})'",
+    r"(?:interface|instance)id='([-0-9a-f]{36})'",
     r"<mac address='(52:54:00:[:0-9a-f]{8})'",
     r"<emulator>(/.*)</emulator>",
 ]
@@ -39,7 +39,8 @@ def without_generated(xml, document):
 
     for pattern in GENERATED:
         xml = re.sub(pattern, mask, xml)
-    return xml
+    # An element with nothing in it has two spellings.
+    return re.sub(r"<([-:\w]+)((?: [^<>]*)?)>\n *</\1>", r"<\1\2/>", xml)
 
 
 class Driver:
@@ -76,8 +77,11 @@ def compare(name, document, ours, stock):
     _, mine, my_message = ours.answer(document, document)
     what = "the document"
     if theirs == mine and theirs_dump:  # what stock has on disk has to mean the same here
+        again = stock.answer(theirs_dump, document)
         _, mine, my_message = ours.answer(theirs_dump, document)
         what = "stock's own dump"
+        if again[1] == mine:  # some of its dumps are not what it prints of them
+            return ""
     if theirs == mine:
         return ""
     diff = difflib.unified_diff(theirs.splitlines(True), mine.splitlines(True), f"{name} stock", f"{name} ours, {what}")
