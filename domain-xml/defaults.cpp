@@ -36,7 +36,9 @@ Element& target_of(Element& device) {
     return std::find_if(children.begin(), children.end(), [&](const Element& child) { return child.name == name; });
   };
   if (const auto target = named("target"); target != children.end()) return *target;
-  return *children.insert(named("address"), Element{.name = "target"});  // where it is printed
+  const auto alias = named("alias");
+  return *children.insert(alias != children.end() ? alias : named("address"),
+                          Element{.name = "target"});  // where it is printed
 }
 
 std::string* port_of(Element& device) {

@@ -73,6 +73,7 @@ void write_filesystem(Writer& writer, const Filesystem& filesystem) {
   write_source(writer, filesystem);
   writer.open("target").attribute("dir", filesystem.target).close();
   if (filesystem.readonly) writer.empty("readonly");
+  write_stored_named(writer, filesystem.others, "alias");
   if (filesystem.address) write_stored(writer, *filesystem.address);
   write_space_limit(writer, "space_hard_limit", filesystem.space_hard_limit_bytes);
   write_space_limit(writer, "space_soft_limit", filesystem.space_soft_limit_bytes);

@@ -50,6 +50,7 @@ void write_disk(Writer& writer, const Disk& disk) {
   if (disk.readonly) writer.empty("readonly");
   for (const char* name : {"shareable", "transient", "serial", "wwn", "vendor", "product", "boot"})
     write_stored_named(writer, disk.others, name);
+  write_stored_named(writer, disk.others, "alias");
   if (disk.address) write_address(writer, *disk.address);
   write_stored_named(writer, disk.others, "address");
   writer.close();

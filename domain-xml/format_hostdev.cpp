@@ -47,7 +47,8 @@ void write_host_device(Writer& writer, const HostDevice& device) {
   for (const char* name : {"source", "readonly", "shareable"}) write_stored_named(writer, device.others, name);
   for (const IpAddress& ip : device.ips) write_ip(writer, ip);
   for (const Route& route : device.routes) write_route(writer, route);
-  for (const char* name : {"teaming", "boot", "rom", "address"}) write_stored_named(writer, device.others, name);
+  for (const char* name : {"teaming", "boot", "rom", "alias", "address"})
+    write_stored_named(writer, device.others, name);
   writer.close();
 }
 

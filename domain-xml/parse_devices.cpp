@@ -96,6 +96,7 @@ std::optional<unsigned> mode_attribute(const Node& node, const char* attribute) 
 /// What only other drivers have a use for.
 void parse_filesystem_rest(const Node& node, Filesystem& filesystem) {
   filesystem.others = parse_stored_children(node, "filesystem");
+  parse_user_alias(node, filesystem.others);
   parse_stored_rest(node.child("driver"), "filesystem/driver", "driver", filesystem.others);
   parse_stored_rest(node.child("source"), "filesystem/source", "source", filesystem.others);
 }

@@ -75,6 +75,7 @@ Disk parse_disk(const Node& node) {
   parse_stored_rest(node, "disk/attributes", "attributes", disk.others);
   parse_stored_rest(node.child("driver"), "disk/driver", "driver", disk.others);
   parse_stored_rest(node.child("target"), "disk/target", "target", disk.others);
+  parse_user_alias(node, disk.others);
   parse_address(node.child("address"), disk);
   return disk;
 }

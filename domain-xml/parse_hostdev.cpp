@@ -76,6 +76,7 @@ HostDevice parse_host_device(const Node& node) {
                                                                      : "hostdev-other");
   if (stored_source) device.model = node.attribute_text("model");
   if (device.type == "mdev" && device.model.empty()) fail_attribute_missing(node, "model");
+  parse_user_alias(node, device.others);
   parse_stored_rest(node, "hostdev/attributes", "attributes", device.others);
   const char* const source_rest = device.type == "usb" ? "hostdev/usb-source" : "";
   parse_stored_rest(source, source_rest, "source-attributes", device.others);

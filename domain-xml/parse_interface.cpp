@@ -184,6 +184,7 @@ Interface parse_interface(const Node& node, Source origin) {
   for (const Node& route : node.children("route")) interface.routes.push_back(parse_route(route));
   parse_port(node, interface);
   interface.others = parse_stored_children(node, "interface");
+  parse_user_alias(node, interface.others);
   if (interface.model != "virtio") drop_driver(interface.others);
   parse_stored_rest(node, type == "hostdev" ? "interface/hostdev-attributes" : "interface/attributes", "attributes",
                     interface.others);

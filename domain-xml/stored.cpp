@@ -157,7 +157,9 @@ std::vector<Element> parse_stored_children(const Node& parent, std::string_view 
       if (!rule.needs_content || has_content(element)) elements.push_back(std::move(element));
     };
     for (const Node& child : parent.children(rule.name)) {
-      add(parse_stored(child, child_path));
+      Element element = parse_stored(child, child_path);
+      if (path == "devices") parse_user_alias(child, element.children);
+      add(std::move(element));
       if (!rule.repeats) break;
     }
     if (rule.made_up && !parent.child(rule.name)) add(made_up_element(rule.name, child_path));
@@ -170,6 +172,14 @@ std::vector<std::string_view> stored_children(std::string_view path) {
   std::vector<std::string_view> names;
   for (const StoredChild& child : stored_grammar(path).children) names.push_back(child.name);
   return names;
+}
+
+void parse_user_alias(const Node& node, std::vector<Element>& elements) {
+  const std::string name = node.child("alias").attribute_text("name");
+  if (!name.starts_with("ua-")) return;
+  const auto address =
+      std::find_if(elements.begin(), elements.end(), [](const Element& element) { return element.name == "address"; });
+  elements.insert(address, {.name = "alias", .attributes = {{"name", name}}});  // where it is printed
 }
 
 bool has_stored(const std::vector<Element>& elements, std::string_view name) {

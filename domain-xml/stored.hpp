@@ -21,6 +21,9 @@ std::vector<Element> parse_stored_children(const Node& parent, std::string_view 
 /// The names of the children the rule for `path` knows, in their order of printing.
 std::vector<std::string_view> stored_children(std::string_view path);
 
+/// The alias that a user gave the device `node`, appended to `elements`. Drivers make up others, which are not kept.
+void parse_user_alias(const Node& node, std::vector<Element>& elements);
+
 bool has_stored(const std::vector<Element>& elements, std::string_view name);
 
 void write_stored(Writer& writer, const Element& element);

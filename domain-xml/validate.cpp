@@ -183,6 +183,7 @@ std::string identity(HostDevice device) {
   device.model.clear();
   device.ips.clear();
   device.routes.clear();
+  std::erase_if(device.others, [](const Element& element) { return element.name == "alias"; });
   Writer writer;
   write_host_device(writer, device);
   return writer.take();

@@ -103,6 +103,22 @@ TEST(Defects, N14_FilterOfADirectInterfaceIsKept) {
   EXPECT_EQ(restarted(define(document({.devices = device}))).interfaces.at(0).filter->filter, "f");
 }
 
+TEST(Defects, N14_UserAliasesAreKept) {
+  const std::string alias = "<alias name='ua-mine'/>";
+  for (const std::string& device :
+       {"<filesystem><source dir='/a'/><target dir='/b'/>" + alias + "</filesystem>",
+        "<interface type='ethernet'>" + alias + "</interface>",
+        "<disk><source file='/a'/><target dev='vda'/>" + alias + "</disk>",
+        "<hostdev mode='capabilities' type='misc'><source><char>/a</char></source>" + alias + "</hostdev>",
+        "<serial type='pty'>" + alias + "<address type='isa'/></serial>"}) {
+    const DomainDefinition definition = define(document({.devices = device}));
+    EXPECT_NE(format_domain(definition, View::Inactive).find(alias), std::string::npos) << device;
+    EXPECT_TRUE(restarted(definition) == definition) << device;
+  }
+  EXPECT_EQ(dump(document({.devices = "<sound model='ac97'><alias name='sound0'/></sound>"})).find("alias"),
+            std::string::npos);
+}
+
 TEST(Defects, N16_AllZeroMacIsReplaced) {
   const std::string device = "<interface type='ethernet'><mac address='00:00:00:00:00:00'/></interface>";
   EXPECT_NE(define(document({.devices = device})).interfaces.at(0).mac, MacAddress{});
