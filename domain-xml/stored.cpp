@@ -102,7 +102,7 @@ std::uint64_t rank(const Element& element, const StoredAttribute& rule) {
 }
 
 void sort_last(std::vector<Element>& elements, std::size_t count, const std::string& path) {
-  const auto attributes = stored_grammar(path).attributes;
+  const auto& attributes = stored_grammar(path).attributes;
   if (attributes.empty()) return;
   std::stable_sort(
       elements.end() - static_cast<std::ptrdiff_t>(count), elements.end(),
@@ -124,7 +124,7 @@ Element made_up_element(std::string_view name, const std::string& path) {
 Element parse_stored(const Node& node, std::string_view path) {
   if (path == "address") return parse_address(node);
   if (path == "devices/rng/backend" && node.attribute_text("model") == "egd") path = "devices/rng/backend/egd";
-  const StoredGrammar grammar = stored_grammar(path);
+  const StoredGrammar& grammar = stored_grammar(path);
   Element element{.name = node.name()};
   for (const StoredAttribute& attribute : grammar.attributes) parse_stored_attribute(node, attribute, element);
   if (grammar.has_size) {

@@ -1,6 +1,7 @@
 #include "domain-xml/stored_grammar.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "domain-xml/stored_rules.hpp"
 
@@ -67,19 +68,31 @@ StoredChild parse_child(std::string_view rule, std::string_view parent) {
   return child;
 }
 
+StoredGrammar parse_rule(const StoredRule& rule) {
+  StoredGrammar grammar;
+  for (const std::string_view word : split(rule.attributes, ' ')) grammar.attributes.push_back(parse_attribute(word));
+  grammar.has_size = rule.children == "#KiB";
+  grammar.has_text = grammar.has_size || rule.children == "#";
+  if (grammar.has_text) return grammar;
+  for (const std::string_view word : split(rule.children, ' '))
+    grammar.children.push_back(parse_child(word, rule.path));
+  return grammar;
+}
+
+std::map<std::string_view, StoredGrammar> parse_rules() {
+  std::map<std::string_view, StoredGrammar> grammars;
+  for (const StoredRule& rule : kStoredRules) grammars.emplace(rule.path, parse_rule(rule));
+  return grammars;
+}
+
 }  // namespace
 
-StoredGrammar stored_grammar(std::string_view path) {
-  StoredGrammar grammar;
-  const auto* rule = std::find_if(std::begin(kStoredRules), std::end(kStoredRules),
-                                  [&](const StoredRule& candidate) { return candidate.path == path; });
-  if (rule == std::end(kStoredRules)) return grammar;
-  for (const std::string_view word : split(rule->attributes, ' ')) grammar.attributes.push_back(parse_attribute(word));
-  grammar.has_size = rule->children == "#KiB";
-  grammar.has_text = grammar.has_size || rule->children == "#";
-  if (grammar.has_text) return grammar;
-  for (const std::string_view word : split(rule->children, ' ')) grammar.children.push_back(parse_child(word, path));
-  return grammar;
+const StoredGrammar& stored_grammar(std::string_view path) {
+  // Once, because a document may have as many elements as it likes.
+  static const auto kGrammars = parse_rules();
+  static const StoredGrammar kNothing;
+  const auto found = kGrammars.find(path);
+  return found == kGrammars.end() ? kNothing : found->second;
 }
 
 }  // namespace domain_xml

@@ -35,6 +35,6 @@ struct StoredGrammar {
 };
 
 /// The rule for `path`; without one the element has neither attributes nor content.
-StoredGrammar stored_grammar(std::string_view path);
+const StoredGrammar& stored_grammar(std::string_view path);
 
 }  // namespace domain_xml

@@ -91,11 +91,11 @@ TEST(Hostile, A100MiBDocumentIsRefusedUnread) {
 
 /// Every check is linear in what the document has: a list that is compared with itself would take hours here.
 TEST(Hostile, ManyOfEverythingTakesBoundedTime) {
-  constexpr std::size_t kBytes = kMaxDocumentBytes - 10000;
+  constexpr std::size_t kBytes = 1 << 20;
   const auto within_limit = [](const Pieces& pieces) {
     const auto start = std::chrono::steady_clock::now();
     code_of(document(pieces));
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30))
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10))
         << pieces.top.substr(0, 80) << pieces.devices.substr(0, 80);
   };
   for (const char* device :
