@@ -40,6 +40,8 @@ const char* message_template(Code code) noexcept {
       return "XML error: %s";
     case Code::XmlInvalidSchema:
       return "XML document failed to validate against schema: %s";
+    case Code::ConfSyntax:
+      return "configuration file syntax error: %s";
     case Code::DomExist:
       return "domain %s exists already";
     case Code::OperationDenied:

@@ -27,6 +27,7 @@ enum class Code : int {
   XmlError = VIR_ERR_XML_ERROR,
   XmlDetail = VIR_ERR_XML_DETAIL,
   XmlInvalidSchema = VIR_ERR_XML_INVALID_SCHEMA,
+  ConfSyntax = VIR_ERR_CONF_SYNTAX,
   DomExist = VIR_ERR_DOM_EXIST,
   OperationDenied = VIR_ERR_OPERATION_DENIED,
   SystemError = VIR_ERR_SYSTEM_ERROR,

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cstdio>
 #include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "measurement.hpp"
@@ -52,7 +54,7 @@ double memory_of(unsigned pid, const std::string& key) {
 class Contestant {
  public:
   Contestant(std::string name, const std::string& uri, const support::Rootfs& root, const support::Bridge& bridge)
-      : name_(std::move(name)), connection_(virConnectOpen(uri.c_str())) {
+      : name_(std::move(name)), uri_(uri), connection_(virConnectOpen(uri.c_str())) {
     if (!connection_) give_up("cannot open " + uri);
     definition_.name = support::own_name("bench");
     definition_.root = root.path();
@@ -123,6 +125,31 @@ class Contestant {
               support::milliseconds_of([&] { check(virDomainUndefine(domain), "undefine"); }) * 1000);
   }
 
+  /// Several clients define at once, each its own domain over and over: microseconds of wall time per definition.
+  void define_together(Table& table) {
+    constexpr int kClients = 8, kEach = 25;
+    std::vector<std::thread> clients;
+    std::atomic<int> failed = 0;
+    const auto work = [&](int i) {
+      const support::Connection connection(virConnectOpen(uri_.c_str()));
+      support::DomainXml one = definition_;
+      one.name = support::own_name("together" + std::to_string(i));
+      support::Domain domain(virDomainDefineXML(connection, one.text().c_str()));
+      char uuid[VIR_UUID_STRING_BUFLEN] = "";
+      if (!domain || virDomainGetUUIDString(domain, uuid) < 0) failed++;
+      one.uuid = uuid;
+      for (int k = 1; k < kEach; ++k)
+        if (!support::Domain(virDomainDefineXML(connection, one.text().c_str()))) failed++;
+      virDomainUndefine(domain);
+    };
+    const double milliseconds = support::milliseconds_of([&] {
+      for (int i = 0; i < kClients; ++i) clients.emplace_back(work, i);
+      for (auto& client : clients) client.join();
+    });
+    if (failed) throw std::runtime_error("define by several clients failed");
+    table.add("define, 8 clients", "us", name_, milliseconds * 1000 / (kClients * kEach));
+  }
+
   void set_running(bool on) {
     check(on ? virDomainCreate(domain_) : virDomainDestroy(domain_), on ? "start" : "destroy");
   }
@@ -134,7 +161,7 @@ class Contestant {
     return domain;
   }
 
-  std::string name_;
+  std::string name_, uri_;
   support::Connection connection_;
   support::DomainXml definition_;
   support::Domain domain_;
@@ -168,6 +195,9 @@ void measure(const Options& options) {
   for (const auto& contestant : contestants) contestant->set_running(false);
   for (int i = 0; i < options.cycles; ++i) {
     for (const auto& contestant : contestants) contestant->define_once(table);
+  }
+  for (int i = 0; i < 5; ++i) {
+    for (const auto& contestant : contestants) contestant->define_together(table);
   }
   std::printf("%d cycles, %d rounds of calls, %d idle containers beside\n%s", options.cycles, options.calls,
               options.idle_containers, table.text().c_str());

@@ -29,19 +29,27 @@ HostFacts read_host_facts() {
   return facts;
 }
 
+namespace {
+
+SourceFacts look_at(const std::string& path) {
+  SourceFacts facts;
+  struct stat status {};
+  if (::stat(path.c_str(), &status) < 0)
+    facts.error = errno;
+  else
+    facts.owner = status.st_uid;
+  if (!facts.error && !S_ISDIR(status.st_mode)) facts.kind = SourceFacts::Kind::Other;
+  return facts;
+}
+
+}  // namespace
+
 std::map<std::string, SourceFacts> read_source_facts(const domain_xml::DomainDefinition& definition) {
   std::map<std::string, SourceFacts> sources;
-  for (const auto& filesystem : definition.filesystems) {
-    if (filesystem.type != domain_xml::FilesystemType::Mount) continue;
-    SourceFacts facts;
-    struct stat status {};
-    if (::stat(filesystem.source.c_str(), &status) < 0)
-      facts.error = errno;
-    else
-      facts.owner = status.st_uid;
-    if (!facts.error && !S_ISDIR(status.st_mode)) facts.kind = SourceFacts::Kind::Other;
-    sources[filesystem.source] = facts;
-  }
+  for (const auto& filesystem : definition.filesystems)
+    if (filesystem.type == domain_xml::FilesystemType::Mount) sources[filesystem.source] = look_at(filesystem.source);
+  const auto& overlay = definition.extension.overlay;
+  if (overlay && !overlay->directory.empty()) sources[overlay->directory] = look_at(overlay->directory);
   return sources;
 }
 

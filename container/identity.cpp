@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 
 #include "container/failure.hpp"
+#include "container/small_text.hpp"
 #include "container/system_calls.hpp"
 
 namespace container {
@@ -73,6 +75,16 @@ void set_ids(const PlanView& plan, const Identity& identity) {
   write_capabilities(data);
 }
 
+void set_resource_limits(const PlanView& plan) {
+  for (const ResourceLimit& limit : plan.resource_limits) {
+    const rlimit64 values = {limit.soft, limit.hard};
+    if (syscall(SYS_prlimit64, 0, limit.resource, &values, nullptr) == 0) continue;
+    SmallText<16> number;
+    number << static_cast<int>(limit.resource);
+    give_up("set resource limit", number.c_str());
+  }
+}
+
 void load_seccomp(const PlanView& plan) {
   if (plan.seccomp.size == 0) return;
   sock_fprog program = {};
@@ -124,6 +136,7 @@ void find_identity(const PlanView& plan, int root, Identity& identity) {
 
 void assume_identity(const PlanView& plan, const Identity& identity) {
   if (plan.personality_32bit && personality(PER_LINUX32) == -1) give_up("set personality", plan.name);
+  set_resource_limits(plan);  // raising one needs a capability of the host's
   drop_bounding(plan);
   set_ids(plan, identity);
   // Again, because a change of user clears it (prctl(2)).

@@ -13,6 +13,7 @@
 #include "container/failure.hpp"
 #include "container/filesystem.hpp"
 #include "container/mount_target.hpp"
+#include "container/overlay.hpp"
 #include "container/system_calls.hpp"
 
 namespace container {
@@ -23,13 +24,15 @@ bool missing(int error) {
 }
 
 int open_root_tree(const PlanView& plan) {
-  const int root = open_tree(AT_FDCWD, plan.root_source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  const unsigned recursive = plan.root_overlay ? 0 : AT_RECURSIVE;  // overlayfs sees one file system
+  const int root = open_tree(AT_FDCWD, plan.root_source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
   struct stat info;
   if (root < 0 || fstat(root, &info) != 0) give_up("open root", plan.root_source);
   if (!S_ISDIR(info.st_mode)) give_up("open root", plan.root_source, ENOTDIR);
   // The clone of a shared mount is its peer: made private, or the container's mounts would appear on the host.
-  if (!add_attributes(root, plan.root_readonly ? MOUNT_ATTR_RDONLY : 0, true)) give_up("open root", plan.root_source);
-  if (plan.root_readonly) {
+  const bool readonly = plan.root_readonly && !plan.root_overlay;
+  if (!add_attributes(root, readonly ? MOUNT_ATTR_RDONLY : 0, true)) give_up("open root", plan.root_source);
+  if (readonly) {
     // Mounts below the root are read-only from here on; the root itself once its mount points exist.
     mount_attr writable = {};
     writable.attr_clr = MOUNT_ATTR_RDONLY;
@@ -168,6 +171,7 @@ void mask(int root, int dev, const MountView& step) {
 
 void open_host_trees(const PlanView& plan, MountTrees& trees) {
   trees.root = open_root_tree(plan);
+  trees.overlay = open_overlay_tree(plan);
   const std::size_t size = sizeof(int) * (plan.mounts.size() + std::size_t{1});
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) give_up("read plan", plan.name);
@@ -177,7 +181,8 @@ void open_host_trees(const PlanView& plan, MountTrees& trees) {
 }
 
 void shift_host_trees(const PlanView& plan, const MountTrees& trees, int user_namespace) {
-  if (plan.root_idmapped) shift(trees.root, user_namespace, true, plan.root_source);
+  if (plan.root_idmapped) shift(trees.root, user_namespace, !plan.root_overlay, plan.root_source);
+  if (plan.root_idmapped && trees.overlay >= 0) shift(trees.overlay, user_namespace, false, plan.overlay_directory);
   const int* tree = trees.steps;
   for (const MountView& step : plan.mounts) {
     if (step.idmapped && *tree >= 0) shift(*tree, user_namespace, step.recursive, step.source);
@@ -193,10 +198,11 @@ void make_filesystems(const PlanView& plan, MountTrees& trees) {
   }
 }
 
-void enter_root(const PlanView& plan, const MountTrees& trees) {
+void enter_root(const PlanView& plan, MountTrees& trees) {
   mount_attr change = {};
   change.propagation = MS_PRIVATE;
   if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &change, sizeof change) != 0) give_up("make mounts private", "/");
+  if (plan.root_overlay) make_overlay(plan, trees);
   // On top of the old root, because that place always exists.
   if (move_mount(trees.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount root", plan.root_source);
   if (fchdir(trees.root) != 0) give_up("mount root", plan.root_source);

@@ -14,6 +14,7 @@ namespace container {
 
 struct MountTrees {
   int root = -1;
+  int overlay = -1;  // what holds the changes to the root, -1 if nothing or a tmpfs does
   int dev = -1;
   int* steps = nullptr;  // one per mount step: the tree or file system to place, -1 if none
 };
@@ -26,7 +27,7 @@ void shift_host_trees(const PlanView& plan, const MountTrees& trees, int user_na
 /// Child, while the host's mounts are still in sight.
 void make_filesystems(const PlanView& plan, MountTrees& trees);
 /// Child: the root tree becomes "/", nothing else is mounted any more, then /dev.
-void enter_root(const PlanView& plan, const MountTrees& trees);
+void enter_root(const PlanView& plan, MountTrees& trees);
 void apply_mounts(const PlanView& plan, const MountTrees& trees);
 
 }  // namespace container

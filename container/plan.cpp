@@ -16,12 +16,25 @@
 namespace container {
 namespace {
 
-std::string plan_seccomp(const std::optional<domain_xml::CapabilityFeature>& feature) {
+std::string plan_seccomp(const domain_xml::DomainDefinition& definition) {
+  if (definition.extension.seccomp == domain_xml::SeccompProfile::Unconfined) return "";
+  const auto& feature = definition.features.capabilities;
   if (feature && feature->policy == domain_xml::CapabilityPolicy::Allow) return "";  // "everything" was asked for
   return seccomp_program(capabilities_asked_for(feature));
 }
 
 }  // namespace
+
+domain_xml::DomainDefinition with_id_map(const domain_xml::DomainDefinition& definition) {
+  auto copy = definition;
+  const auto& automatic = definition.extension.idmap;
+  if (!automatic || !definition.idmap.empty()) return copy;
+  if (!automatic->start)
+    base::fail(base::Code::InternalError, "no ids were chosen for the automatic id map of '", definition.name, "'");
+  const domain_xml::IdMapEntry entry{0, *automatic->start, automatic->count};
+  copy.idmap = {{entry}, {entry}};
+  return copy;
+}
 
 bool has_private_network(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe) {
   return !unsafe.share_host_network || definition.features.privnet || !definition.interfaces.empty();
@@ -30,7 +43,7 @@ bool has_private_network(const domain_xml::DomainDefinition& definition, const U
 ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, const HostFacts& facts,
                              const UnsafeDefaults& unsafe) {
   const bool private_network = has_private_network(definition, unsafe);
-  const auto effective = with_root(definition, unsafe);
+  const auto effective = with_id_map(with_root(definition, unsafe));
   ContainerPlan plan;
   plan.name = effective.name;
   plan.hostname = plan_hostname(effective.name);
@@ -48,9 +61,10 @@ ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, con
   plan.wait_for_network = !plan_links(effective).empty();
   plan.loopback_up = private_network;
   plan.capabilities = plan_capabilities(effective.features.capabilities, facts.last_capability);
-  plan.seccomp = plan_seccomp(effective.features.capabilities);
+  plan.seccomp = plan_seccomp(effective);
   plan.personality_32bit = !effective.os.arch.empty() && effective.os.arch != facts.arch &&
                            effective.os.arch == domain_xml::sibling_arch(facts.arch);
+  plan.resource_limits = plan_resource_limits(effective.extension.resource_limits);
   plan.init = plan_init(effective);
   return plan;
 }

@@ -57,6 +57,12 @@ struct CapabilitySets {
   bool operator==(const CapabilitySets&) const = default;
 };
 
+struct ResourceLimit {
+  std::uint32_t resource = 0;  // RLIMIT_*
+  std::uint64_t soft = 0, hard = 0;
+  bool operator==(const ResourceLimit&) const = default;
+};
+
 struct InitPlan {
   std::string path;
   std::vector<std::string> arguments;    // argv, [0] included
@@ -76,6 +82,9 @@ struct ContainerPlan {
   std::string root_source;     // host directory that becomes "/", with the mounts below it
   bool root_readonly = false;  // from the start for mounts below it, for the root itself once all mount points are made
   bool root_idmapped = false;
+  bool root_overlay = false;      // overlayfs over root_source, mounts below that left out
+  std::string overlay_directory;  // holds "upper" and "work"; empty: a tmpfs of its own does
+  std::string overlay_options;    // of that tmpfs: "size=64m"
   std::vector<MountStep> mounts;  // in order, after pivot_root, /dev, /dev/pts and the consoles
   std::string dev_options;  // tmpfs options of /dev; the supervisor makes it with its nodes, the child moves it in
   std::vector<DeviceNode> nodes;
@@ -90,6 +99,7 @@ struct ContainerPlan {
   bool no_new_privs = false;
   std::string seccomp;  // struct sock_filter[] as bytes, empty: none
   bool personality_32bit = false;
+  std::vector<ResourceLimit> resource_limits;
   InitPlan init;
   bool operator==(const ContainerPlan&) const = default;
 };

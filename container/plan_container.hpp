@@ -57,6 +57,8 @@ bool has_private_network(const domain_xml::DomainDefinition& definition, const U
 
 /// The definition with the host's root put first if it has no filesystem on "/" and that is wanted; else unchanged.
 domain_xml::DomainDefinition with_root(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe);
+/// The definition with <idmap> entries in place of an automatic id map, whose ids have been chosen.
+domain_xml::DomainDefinition with_id_map(const domain_xml::DomainDefinition& definition);
 /// The filesystem on "/", nullptr if there is none.
 const domain_xml::Filesystem* find_root(const domain_xml::DomainDefinition& definition);
 

@@ -1,9 +1,12 @@
 // Who init is: host name, id maps, arguments and environment.
+#include <sys/resource.h>
+
 #include <algorithm>
 
 #include "base/error.hpp"
 #include "container/plan_container.hpp"
 #include "container/plan_parts.hpp"
+#include "domain-xml/words.hpp"
 
 namespace container {
 namespace {
@@ -86,6 +89,17 @@ void plan_id_maps(ContainerPlan& plan, const domain_xml::IdMap& map) {
   plan.gid_map = map_text(map.gids);
   plan.root_uid = *root_uid;
   plan.root_gid = *root_gid;
+}
+
+std::vector<ResourceLimit> plan_resource_limits(const std::vector<domain_xml::ResourceLimit>& limits) {
+  std::vector<ResourceLimit> planned;
+  for (const auto& limit : limits) {
+    const auto* const name =
+        std::find(std::begin(domain_xml::kResourceLimitNames), std::end(domain_xml::kResourceLimitNames), limit.name);
+    planned.push_back({static_cast<std::uint32_t>(name - std::begin(domain_xml::kResourceLimitNames)),
+                       limit.soft.value_or(RLIM64_INFINITY), limit.hard.value_or(RLIM64_INFINITY)});
+  }
+  return planned;
 }
 
 InitPlan plan_init(const domain_xml::DomainDefinition& definition) {

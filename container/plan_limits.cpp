@@ -90,7 +90,7 @@ cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition) {
   if (definition.cpu_tune.period_us.value_or(0)) limits.cpu_period_us = definition.cpu_tune.period_us;
   if (definition.cpu_tune.quota_us.value_or(0)) limits.cpu_quota_us = definition.cpu_tune.quota_us;
   if (!definition.cpuset.empty()) limits.cpuset_cpus = domain_xml::canonical_cpuset(definition.cpuset);
-  limits.pids_max = kMaxPids;
+  limits.pids_max = definition.extension.pids_limit.value_or(kMaxPids);
   limits.devices = device_rules(definition);
   return limits;
 }

@@ -158,6 +158,27 @@ domain_xml::DomainDefinition with_root(const domain_xml::DomainDefinition& defin
   return copy;
 }
 
+namespace {
+
+void plan_overlay(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts) {
+  const auto& overlay = definition.extension.overlay;
+  if (!overlay) return;
+  plan.root_overlay = true;
+  if (overlay->memory_limit_kib) plan.overlay_options = "size=" + std::to_string(*overlay->memory_limit_kib) + "k";
+  if (overlay->directory.empty()) return;
+  const auto found = facts.sources.find(overlay->directory);
+  const int error = found == facts.sources.end()                         ? ENOENT
+                    : found->second.error                                ? found->second.error
+                    : found->second.kind != SourceFacts::Kind::Directory ? ENOTDIR
+                                                                         : 0;
+  if (error)
+    base::fail_errno_value(error, Code::InternalError, "guest failed to start: cannot open root overlay directory '",
+                           overlay->directory, "'");
+  plan.overlay_directory = overlay->directory;
+}
+
+}  // namespace
+
 void plan_root(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts) {
   const Filesystem* root = find_root(definition);
   if (!root)
@@ -172,6 +193,7 @@ void plan_root(ContainerPlan& plan, const domain_xml::DomainDefinition& definiti
   plan.root_source = root->source;
   plan.root_readonly = root->readonly;
   // A tree its owner has shifted by hand stays as it is, and the host's own root is never given to a container's root.
+  plan_overlay(plan, definition, facts);
   plan.root_idmapped = !definition.idmap.empty() && root->source != "/" && !covers(definition.idmap.uids, source.owner);
 }
 

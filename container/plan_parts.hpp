@@ -22,6 +22,7 @@ void plan_devices(ContainerPlan& plan, const domain_xml::DomainDefinition& defin
 // plan_identity.cpp
 std::string plan_hostname(const std::string& name);
 void plan_id_maps(ContainerPlan& plan, const domain_xml::IdMap& map);
+std::vector<ResourceLimit> plan_resource_limits(const std::vector<domain_xml::ResourceLimit>& limits);
 InitPlan plan_init(const domain_xml::DomainDefinition& definition);
 
 }  // namespace container

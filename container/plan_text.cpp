@@ -102,6 +102,8 @@ void print_identity(std::ostringstream& out, const ContainerPlan& plan) {
   if (plan.no_new_privs) out << "no new privileges\n";
   if (!plan.seccomp.empty()) out << "system call filter\n";
   if (plan.personality_32bit) out << "personality 32-bit\n";
+  for (const auto& limit : plan.resource_limits)
+    out << "rlimit " << limit.resource << " " << limit.soft << " " << limit.hard << "\n";
 }
 
 }  // namespace
@@ -115,6 +117,9 @@ std::string print_plan(const ContainerPlan& plan) {
   print_map(out, "gid", plan.gid_map);
   out << "root " << printable(plan.root_source) << (plan.root_readonly ? " ro" : "")
       << (plan.root_idmapped ? " idmapped" : "") << "\n";
+  if (plan.root_overlay)
+    out << "overlay " << (plan.overlay_directory.empty() ? "in memory" : printable(plan.overlay_directory))
+        << (plan.overlay_options.empty() ? "" : " ") << plan.overlay_options << "\n";
   out << "dev " << plan.dev_options << "\n";
   for (const auto& node : plan.nodes)
     out << "node " << printable(node.path) << " " << node.type << " " << node.major << ":" << node.minor << " "

@@ -13,7 +13,7 @@
 namespace container {
 
 constexpr std::uint32_t kPlanMagic = 0x7063786c;  // "lxcp"
-constexpr std::uint32_t kPlanVersion = 1;         // daemon and supervisor come from one build: equal or refused
+constexpr std::uint32_t kPlanVersion = 2;         // daemon and supervisor come from one build: equal or refused
 
 struct Bytes {
   const unsigned char* data = nullptr;
@@ -68,7 +68,8 @@ struct PlanView {
   const char *uid_map, *gid_map;
   std::uint32_t root_uid, root_gid;
   const char* root_source;
-  bool root_readonly, root_idmapped;
+  bool root_readonly, root_idmapped, root_overlay;
+  const char *overlay_directory, *overlay_options;
   Items<MountView> mounts;
   const char* dev_options;
   Items<NodeView> nodes;
@@ -80,6 +81,7 @@ struct PlanView {
   bool no_new_privs;
   Bytes seccomp;
   bool personality_32bit;
+  Items<ResourceLimit> resource_limits;
   InitView init;
 };
 
@@ -135,6 +137,19 @@ void fields(Io& io, Link& link) {
   io.text(link.target);
 }
 
+template <typename Io>
+void fields(Io& io, ResourceLimit& limit) {
+  io.number(limit.resource);
+  io.number(limit.soft);
+  io.number(limit.hard);
+}
+template <typename Io>
+void fields(Io& io, const ResourceLimit& limit) {
+  io.number(limit.resource);
+  io.number(limit.soft);
+  io.number(limit.hard);
+}
+
 template <typename Io, typename Plan>
 void plan_fields(Io& io, Plan& plan) {
   io.text(plan.name);
@@ -147,6 +162,9 @@ void plan_fields(Io& io, Plan& plan) {
   io.text(plan.root_source);
   io.flag(plan.root_readonly);
   io.flag(plan.root_idmapped);
+  io.flag(plan.root_overlay);
+  io.text(plan.overlay_directory);
+  io.text(plan.overlay_options);
   io.list(plan.mounts);
   io.text(plan.dev_options);
   io.list(plan.nodes);
@@ -161,6 +179,7 @@ void plan_fields(Io& io, Plan& plan) {
   io.flag(plan.no_new_privs);
   io.bytes(plan.seccomp);
   io.flag(plan.personality_32bit);
+  io.list(plan.resource_limits);
   io.text(plan.init.path);
   io.list(plan.init.arguments);
   io.list(plan.init.environment);

@@ -121,6 +121,7 @@ void let_go(const Start& start, const MountTrees& trees) {
   for (std::uint32_t i = 0; i < supervised.plan.mounts.size(); i++) {
     if (trees.steps[i] >= 0) close(trees.steps[i]);
   }
+  if (trees.overlay >= 0) close(trees.overlay);
   close(trees.root);
 }
 

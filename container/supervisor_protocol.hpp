@@ -57,10 +57,10 @@ struct StatusMessage {
   char created[4096];  // NUL-terminated container paths of mount targets that had to be made in the image, in order
 };
 
-/// Steps a user's definition can cause: "open root", "open mount source", "find mount target", "mount", "set mount
-/// attributes", "mask", "idmap mount", "write id map", "set host name", "find user", "find group" (error 0: no such
-/// name), "change directory", "load seccomp program", "exec". The others ("clone", "make /dev", "enter cgroup" ...)
-/// speak of the host.
+/// Steps a user's definition can cause: "open root", "open root overlay", "make root overlay", "set resource limit",
+/// "open mount source", "find mount target", "mount", "set mount attributes", "mask", "idmap mount", "write id map",
+/// "set host name", "find user", "find group" (error 0: no such name), "change directory", "load seccomp program",
+/// "exec". The others ("clone", "make /dev", "enter cgroup" ...) speak of the host.
 struct FailedMessage {
   Header header;
   std::int32_t error;  // errno, 0 if none

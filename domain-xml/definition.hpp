@@ -317,6 +317,40 @@ struct Console {
   bool operator==(const Console&) const = default;
 };
 
+enum class SeccompProfile { Default, Unconfined };
+
+/// overlayfs over the root's source, which stays as it is. The changes are kept in "upper" below `directory`, or,
+/// without one, in memory until the stop.
+struct RootOverlay {
+  std::string directory;
+  std::optional<std::uint64_t> memory_limit_kib;  // without directory only
+  bool operator==(const RootOverlay&) const = default;
+};
+
+/// Host ids from the ranges in /etc/subuid and /etc/subgid; `start` is chosen by the driver unless given.
+struct AutomaticIdMap {
+  std::uint32_t count = 65536;
+  std::optional<std::uint32_t> start;
+  bool operator==(const AutomaticIdMap&) const = default;
+};
+
+/// One of setrlimit(2), by the lower-case name without RLIMIT_; absent values are "unlimited".
+struct ResourceLimit {
+  std::string name;
+  std::optional<std::uint64_t> soft, hard;
+  bool operator==(const ResourceLimit&) const = default;
+};
+
+/// What libvirt's own elements cannot say: <lxcell:container>.
+struct Extension {
+  SeccompProfile seccomp = SeccompProfile::Default;
+  std::optional<std::uint64_t> pids_limit;
+  std::vector<ResourceLimit> resource_limits;
+  std::optional<RootOverlay> overlay;
+  std::optional<AutomaticIdMap> idmap;
+  bool operator==(const Extension&) const = default;
+};
+
 struct DomainDefinition {
   std::string type = "lxc";
   std::string name;
@@ -351,6 +385,7 @@ struct DomainDefinition {
   std::vector<Element> other_devices;  // devices a container has no use for, stored only
   std::vector<SecurityLabel> security_labels;
   std::optional<SharedNamespace> shared_net, shared_ipc, shared_uts;
+  Extension extension;
   std::vector<Element> others;  // memoryBacking, sysinfo, cpu, pm, perf ...: stored only
   bool operator==(const DomainDefinition&) const = default;
 };

@@ -39,6 +39,7 @@ std::string format_domain(const DomainDefinition& definition, View view, std::op
   writer.open("domain").attribute("type", definition.type);
   if (view != View::Inactive && id) writer.attribute("id", std::to_string(*id));
   if (has_shared_namespaces(definition)) writer.attribute("xmlns:lxc", kLxcNamespace);
+  if (has_extension(definition)) writer.attribute("xmlns:lxcell", kExtensionNamespace);
   write_identity(writer, definition);
   write_memory(writer, definition);
   write_block_tune(writer, definition.block_tune);
@@ -72,6 +73,7 @@ std::string format_domain(const DomainDefinition& definition, View view, std::op
   write_stored_named(writer, definition.others, "keywrap");
   write_stored_named(writer, definition.others, "launchSecurity");
   write_shared_namespaces(writer, definition);
+  write_extension(writer, definition);
   writer.close();
   return writer.take();
 }

@@ -12,6 +12,8 @@ void write_numa_tune(Writer& writer, const std::optional<NumaTune>& tune);
 void write_security_label(Writer& writer, const SecurityLabel& label, View view);
 bool has_shared_namespaces(const DomainDefinition& definition);
 void write_shared_namespaces(Writer& writer, const DomainDefinition& definition);
+bool has_extension(const DomainDefinition& definition);
+void write_extension(Writer& writer, const DomainDefinition& definition);
 void write_memory_tune(Writer& writer, const MemoryTune& tune);
 void write_vcpu(Writer& writer, const DomainDefinition& definition);
 void write_cpu_tune(Writer& writer, const CpuTune& tune);

@@ -13,6 +13,9 @@ inline bool is_generated_name(std::string_view name) {
 /// Of the elements below <lxc:namespace>.
 inline constexpr char kLxcNamespace[] = "http://libvirt.org/schemas/domain/lxc/1.0";
 
+/// Of <lxcell:container>, our own. The number changes when a document that was valid would mean something else.
+inline constexpr char kExtensionNamespace[] = "urn:lxcell:domain:1.0";
+
 /// Attributes of the interface sources that are only stored, in the order they are printed.
 inline constexpr const char* kOtherSourceAttributes[] = {
     "type", "path", "mode", "address", "port", "name", "dev", "switchid", "portid", "portgroupid", "connectionid"};

@@ -120,6 +120,10 @@ Node Document::root() const {
   return Node(xmlDocGetRootElement(document_.get()));
 }
 
+long Node::line() const {
+  return xmlGetLineNo(node_);
+}
+
 std::string Node::name() const {
   return reinterpret_cast<const char*>(node_->name);
 }

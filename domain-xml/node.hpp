@@ -23,6 +23,8 @@ class Node {
   xmlNode* raw() const { return node_; }
 
   std::string name() const;
+  /// Of the document, from 1.
+  long line() const;
   /// Namespace URI, empty when there is none.
   std::string namespace_uri() const;
   std::optional<std::string> attribute(const char* name) const;

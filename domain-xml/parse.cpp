@@ -115,6 +115,7 @@ DomainDefinition parse(std::string_view xml, Source source) {
   parse_stored_elements(domain, definition);
   parse_metadata(domain, definition);
   parse_shared_namespaces(domain, definition);
+  parse_extension(domain, definition);
   return definition;
 }
 

@@ -15,6 +15,7 @@ void parse_block_tune(const Node& domain, DomainDefinition& definition);
 void parse_numa_tune(const Node& domain, DomainDefinition& definition);
 void parse_security_labels(const Node& domain, DomainDefinition& definition, Source source);
 void parse_shared_namespaces(const Node& domain, DomainDefinition& definition);
+void parse_extension(const Node& domain, DomainDefinition& definition);
 void parse_vcpu(const Node& domain, DomainDefinition& definition);
 void parse_cpu_tune(const Node& domain, DomainDefinition& definition);
 void parse_resource(const Node& domain, DomainDefinition& definition);

@@ -45,6 +45,11 @@ inline constexpr Word<SharedNamespace::From> kSharedNamespaceSources[] = {
     {SharedNamespace::From::Netns, "netns"},
 };
 
+inline constexpr Word<SeccompProfile> kSeccompProfiles[] = {
+    {SeccompProfile::Default, "default"},
+    {SeccompProfile::Unconfined, "unconfined"},
+};
+
 inline constexpr Word<HostDeviceMode> kHostDeviceModes[] = {
     {HostDeviceMode::Subsystem, "subsystem"},
     {HostDeviceMode::Capabilities, "capabilities"},
@@ -83,6 +88,11 @@ inline constexpr const char* kTimerNames[] = {"platform", "pit",      "rtc",    
 inline constexpr const char* kTimerTickPolicies[] = {"delay", "catchup", "merge", "discard"};
 inline constexpr const char* kTimerTracks[] = {"boot", "guest", "wall", "realtime"};
 inline constexpr const char* kTimerModes[] = {"auto", "native", "emulate", "paravirt", "smpsafe"};
+
+/// Of setrlimit(2), in the kernel's order: the index is the RLIMIT_ number.
+inline constexpr const char* kResourceLimitNames[] = {"cpu",      "fsize",  "data",    "stack", "core",  "rss",
+                                                      "nproc",    "nofile", "memlock", "as",    "locks", "sigpending",
+                                                      "msgqueue", "nice",   "rtprio",  "rttime"};
 
 inline constexpr const char* kAccessModes[] = {"passthrough", "mapped", "squash"};
 inline constexpr const char* kMultidevs[] = {"default", "remap", "forbid", "warn"};

@@ -110,6 +110,9 @@ bool is_xml_text(std::string_view text) {
     int length = static_cast<int>(std::min<std::size_t>(text.size() - at, 4));
     const int character = xmlGetUTF8Char(bytes + at, &length);
     if (character < 0 || !xmlIsCharQ(static_cast<unsigned>(character))) return false;
+    // libxml2 takes a stray continuation byte, and more bytes than a character needs.
+    static constexpr int kFirstOfLength[] = {0, 0, 0x80, 0x800, 0x10000};
+    if ((bytes[at] & 0xc0) == 0x80 || character < kFirstOfLength[length]) return false;
     at += static_cast<std::size_t>(length);
   }
   return true;

@@ -6,8 +6,10 @@
 
 #include "base/error.hpp"
 #include "container/host_topology.hpp"
+#include "domain-xml/domain_capabilities.hpp"
 #include "driver/calls.hpp"
 #include "driver/domain_registry.hpp"
+#include "driver/wire_values.hpp"
 
 namespace driver {
 namespace {
@@ -100,6 +102,13 @@ void add_connect_calls(rpc::ProcedureTable& table, Services& services, const Hos
   table.on<proc::ConnectIsSecure>(Run::Inline, [](Call&, const auto&) { return rpc::ConnectIsSecureRet{1}; });
   table.on<proc::ConnectGetCapabilities>(Run::Worker, [&services](Call&, const auto&) {
     return rpc::ConnectGetCapabilitiesRet{domain_xml::format_capabilities(services.backend.capabilities())};
+  });
+  table.on<proc::ConnectGetDomainCapabilities>(Run::Worker, [&services](Call&, const auto& args) {
+    require_flags(args.flags, 0, "virConnectGetDomainCapabilities");
+    const auto facts = services.backend.capabilities();
+    return rpc::ConnectGetDomainCapabilitiesRet{domain_xml::format_domain_capabilities(
+        {args.emulatorbin.value_or(""), args.arch.value_or(""), args.machine.value_or(""), args.virttype.value_or("")},
+        {facts.arch, facts.emulator, static_cast<unsigned>(::sysconf(_SC_NPROCESSORS_CONF))})};
   });
   table.on<proc::NodeGetInfo>(Run::Worker, [](Call&, const auto&) { return node_info(); });
   table.on<proc::ConnectGetMaxVcpus>(Run::Inline, [](Call&, const auto& args) {

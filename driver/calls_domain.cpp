@@ -10,6 +10,7 @@
 #include "domain-xml/validate.hpp"
 #include "driver/calls.hpp"
 #include "driver/domain_registry.hpp"
+#include "driver/id_maps.hpp"
 #include "driver/wire_values.hpp"
 
 namespace driver {
@@ -31,7 +32,8 @@ domain_xml::DomainDefinition read_definition(const Services& services, const std
 
 DomainIdentity define(Services& services, const std::string& xml, std::uint32_t flags) {
   require_flags(flags, VIR_DOMAIN_DEFINE_VALIDATE, "virDomainDefineXMLFlags");
-  const auto definition = read_definition(services, xml, flags & VIR_DOMAIN_DEFINE_VALIDATE);
+  auto definition = read_definition(services, xml, flags & VIR_DOMAIN_DEFINE_VALIDATE);
+  const auto ids = services.id_maps.choose(definition);
   while (true) {  // a domain that vanished between reserving and defining it is reserved anew
     const auto domain = services.registry.reserve(services, definition.name, definition.uuid);
     if (domain->define(definition)) return domain->identity();
@@ -44,7 +46,8 @@ std::uint64_t autodestroy_owner(const Call& call, std::uint32_t flags) {
 
 DomainIdentity create_from_xml(Services& services, const Call& call, const std::string& xml, std::uint32_t flags) {
   require_flags(flags, VIR_DOMAIN_START_AUTODESTROY | VIR_DOMAIN_START_VALIDATE, "virDomainCreateXML");
-  const auto definition = read_definition(services, xml, flags & VIR_DOMAIN_START_VALIDATE);
+  auto definition = read_definition(services, xml, flags & VIR_DOMAIN_START_VALIDATE);
+  const auto ids = services.id_maps.choose(definition);
   while (true) {
     const auto domain = services.registry.reserve(services, definition.name, definition.uuid);
     if (domain->start(definition, autodestroy_owner(call, flags))) return domain->identity();

@@ -20,7 +20,8 @@ struct Config {
   std::string log_file;  // empty: stderr
   std::string host_uuid;
   std::string driver_name = "lxcell";
-  std::string supervisor_path;  // empty: the installed one
+  std::string supervisor_path;      // empty: the installed one
+  std::string idmap_user = "root";  // whose subordinate ids automatic id maps are made of
   // Stock's dangerous defaults (design: safe under our own name, stock's when serving "lxc").
   bool share_host_network = false, share_host_root = false;
   bool share_host_network_given = false, share_host_root_given = false;

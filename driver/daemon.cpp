@@ -25,11 +25,13 @@ std::string host_arch() {
 Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emulator, const std::string& schema,
                const MakeBackend& make_backend)
     : store_(paths),
+      id_maps_(registry_, paths.root, config.idmap_user),
       backend_(make_backend(loop_)),
       services_{*backend_,
                 store_,
                 events_,
                 registry_,
+                id_maps_,
                 loop_,
                 [this](std::function<void()> work) { server_->run_on_worker(std::move(work)); },
                 {host_arch(), emulator},
@@ -38,6 +40,7 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
   add_domain_calls(table_, services_);
   add_domain_query_calls(table_, services_);
   add_domain_list_calls(table_, services_);
+  add_native_calls(table_, services_);
   add_tuning_calls(table_, services_);
   add_console_calls(table_, services_);
   add_event_calls(table_, services_, events_);

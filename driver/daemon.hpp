@@ -12,6 +12,7 @@
 #include "driver/config.hpp"
 #include "driver/domain_registry.hpp"
 #include "driver/event_hub.hpp"
+#include "driver/id_maps.hpp"
 #include "driver/paths.hpp"
 #include "driver/sockets.hpp"
 #include "driver/store.hpp"
@@ -46,6 +47,7 @@ class Daemon {
   Store store_;
   EventHub events_;
   DomainRegistry registry_;
+  IdMaps id_maps_;
   std::unique_ptr<Backend> backend_;
   Services services_;
   rpc::ProcedureTable table_;

@@ -22,6 +22,7 @@
 namespace driver {
 
 class DomainRegistry;
+class IdMaps;
 
 /// What a domain needs of the daemon around it.
 struct Services {
@@ -29,6 +30,7 @@ struct Services {
   Store& store;
   EventSink& events;
   DomainRegistry& registry;
+  IdMaps& id_maps;
   base::EventLoop& loop;
   /// Runs blocking work on a worker thread. Any thread.
   std::function<void(std::function<void()>)> run_on_worker;

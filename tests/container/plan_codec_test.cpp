@@ -25,7 +25,7 @@ constexpr std::size_t member_count() {
 }
 
 TEST(PlanCodec, KnowsEveryMember) {
-  EXPECT_EQ(member_count<ContainerPlan>(), 23U)
+  EXPECT_EQ(member_count<ContainerPlan>(), 27U)
       << "a member was added to ContainerPlan: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<MountStep>(), 10U) << "a member was added to MountStep: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<DeviceNode>(), 5U) << "a member was added to DeviceNode: add it to plan_view.hpp and here";
@@ -45,7 +45,8 @@ class RandomPlan {
     plan.uid_map = text(), plan.gid_map = text();
     plan.root_uid = small(), plan.root_gid = small();
     plan.root_source = text();
-    plan.root_readonly = flag(), plan.root_idmapped = flag();
+    plan.root_readonly = flag(), plan.root_idmapped = flag(), plan.root_overlay = flag();
+    plan.overlay_directory = text(), plan.overlay_options = text();
     for (unsigned n = count(); n > 0; n--) plan.mounts.push_back(mount());
     plan.dev_options = text();
     for (unsigned n = count(); n > 0; n--)
@@ -58,6 +59,7 @@ class RandomPlan {
     plan.no_new_privs = flag();
     plan.seccomp = text() + std::string("\0\1\2", 3) + text();
     plan.personality_32bit = flag();
+    for (unsigned n = count(); n > 0; n--) plan.resource_limits.push_back({small(), number(), number()});
     plan.init = {text(), texts(), texts(), text(), text(), text()};
     return plan;
   }

@@ -328,6 +328,30 @@ TEST(Plan, DevicesThatWouldBeMissingAreRefused) {
   EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
 }
 
+TEST(Plan, WhatTheExtensionAsksFor) {
+  auto definition = web();
+  definition.extension = {.seccomp = domain_xml::SeccompProfile::Unconfined,
+                          .pids_limit = 99,
+                          .resource_limits = {{"nofile", 5, std::nullopt}},
+                          .overlay = domain_xml::RootOverlay{"", 2048},
+                          .idmap = domain_xml::AutomaticIdMap{.count = 10, .start = 500}};
+  const std::string text = plan_text(definition);
+  EXPECT_THAT(text,
+              HasSubstr("uid map 0 500 10\ngid map 0 500 10\nroot /srv/web idmapped\noverlay in memory size=2048k\n"));
+  EXPECT_THAT(text, HasSubstr("rlimit 7 5 18446744073709551615\n"));
+  EXPECT_THAT(text, Not(HasSubstr("system call filter")));
+  EXPECT_EQ(plan_limits(definition).pids_max, 99U);
+  definition.idmap = {{{0, 700, 10}}, {{0, 700, 10}}};
+  EXPECT_THAT(plan_text(definition), HasSubstr("uid map 0 700 10\n")) << "the one that is spelled out";
+  definition.extension.overlay = domain_xml::RootOverlay{"/var/changes", std::nullopt};
+  EXPECT_THAT(refusal(definition).detail(), HasSubstr("'/var/changes': No such file"));
+  auto facts = v2_host();
+  facts.sources["/var/changes"] = {};
+  EXPECT_THAT(plan_text(definition, facts), HasSubstr("overlay /var/changes\n"));
+  facts.sources["/var/changes"].kind = SourceFacts::Kind::Other;
+  EXPECT_THAT(refusal(definition, facts).detail(), HasSubstr("'/var/changes': Not a directory"));
+}
+
 TEST(Plan, RefusedFilesystems) {
   for (const auto type :
        {FilesystemType::File, FilesystemType::Block, FilesystemType::Template, FilesystemType::Volume}) {

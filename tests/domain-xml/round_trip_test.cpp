@@ -46,10 +46,18 @@ class Generator {
     if (maybe()) d.security_labels = {{SecurityLabelType::Static, "dac", true, text(), "", optional_text()}};
     for (auto* shared : {&d.shared_net, &d.shared_ipc, &d.shared_uts})
       if (maybe()) *shared = SharedNamespace{pick(kSharedNamespaceSources, 3), text()};
+    extension(d.extension);
     return d;
   }
 
  private:
+  void extension(Extension& e) {
+    e.seccomp = pick(kSeccompProfiles, 2);
+    if (maybe()) e.pids_limit = number(1, 1u << 22);
+    if (maybe()) e.resource_limits = {{"nofile", number(0, 99), std::nullopt}, {"core", 0, number(0, 99)}};
+    if (maybe()) e.overlay = maybe() ? RootOverlay{"/" + text(), std::nullopt} : RootOverlay{"", number(1, 99)};
+    if (maybe()) e.idmap = AutomaticIdMap{.count = static_cast<std::uint32_t>(number(1, 65536)), .start = 100000};
+  }
   std::uint64_t number(std::uint64_t low, std::uint64_t high) {
     return std::uniform_int_distribution<std::uint64_t>(low, high)(random_);
   }

@@ -8,6 +8,7 @@
 #include "domain-xml/format.hpp"
 #include "domain-xml/inet.hpp"
 #include "domain-xml/mac.hpp"
+#include "domain-xml/writer.hpp"
 
 namespace domain_xml {
 namespace {
@@ -134,6 +135,14 @@ TEST(DiskNames, BusNumberAndAddress) {
   EXPECT_EQ(drive_address("scsi", 15), (DriveAddress{.controller = 2, .unit = 1}));
   EXPECT_EQ(drive_address("ide", 3), (DriveAddress{.bus = 1, .unit = 1}));
   EXPECT_FALSE(drive_address("virtio", 0).has_value());
+}
+
+TEST(XmlText, IsProperUtf8OfCharactersXmlHas) {
+  for (const char* text : {"", "plain\n\t", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"})
+    EXPECT_TRUE(is_xml_text(text));
+  for (const char* text : {"\x01", "\xff", "\xa3\xa3", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf",
+                           "\xed\xa0\x80", "\xef\xbf\xbf"})
+    EXPECT_FALSE(is_xml_text(text)) << text;
 }
 
 }  // namespace
