@@ -1,6 +1,7 @@
 #!/bin/sh
 # Validates every domain XML that we show or test with against the schema. Files that must not pass are called
-# unknown.xml or live in a folder called invalid, and fail this check if they do pass.
+# unknown.xml or live in a folder called invalid, and fail this check if they do pass. tests/data/corpus is about what
+# defines without validation and has its own expectations.
 set -eu
 cd "$(dirname "$0")/.."
 schema=schemas/lxcell-domain.rng
@@ -8,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 valid=0
 wrong=0
-find examples tests/data -name '*.xml' | sort >"$work/files"
+find examples tests/data -path tests/data/corpus -prune -o -name '*.xml' -print | sort >"$work/files"
 while read -r file; do
   grep -q '<domain[ >]' "$file" || continue
   valid=$((valid + 1))

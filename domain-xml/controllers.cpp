@@ -1,12 +1,16 @@
 #include "domain-xml/controllers.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "domain-xml/values.hpp"
 
 namespace domain_xml {
 
 namespace {
+
+constexpr unsigned kMaxControllers = 256;  // an address may name any number; nobody has this many
 
 std::string* attribute(Element& element, std::string_view name) {
   for (auto& [key, value] : element.attributes)
@@ -28,17 +32,31 @@ bool has_controller(std::vector<Element>& devices, const std::string& type, unsi
 
 /// The type comes first and the index second, whatever else is there.
 void number_controllers(std::vector<Element>& devices) {
+  std::map<std::string, std::set<unsigned>> used;
+  std::map<std::string, unsigned> next;
+  for (Element& element : devices)
+    if (const std::string* index = is_controller(element) ? attribute(element, "index") : nullptr)
+      used[element.attributes.front().second].insert(parse_number<unsigned>(*index).value_or(0));
   for (Element& element : devices) {
     if (!is_controller(element) || attribute(element, "index") != nullptr || element.attributes.empty()) continue;
-    unsigned index = 0;
-    while (has_controller(devices, element.attributes.front().second, index)) ++index;
+    const std::string type = element.attributes.front().second;
+    unsigned& index = next[type];
+    while (!used[type].insert(index).second) ++index;
     element.attributes.insert(element.attributes.begin() + 1, {"index", std::to_string(index)});
   }
 }
 
+/// The controller that the address among `children` names, or number 0.
+unsigned addressed_controller(std::vector<Element> children) {
+  for (Element& child : children)
+    if (child.name == "address")
+      if (const std::string* const index = attribute(child, "controller"))
+        return parse_number<unsigned>(*index).value_or(0);
+  return 0;
+}
+
 /// Controllers 0 to `last` of a type.
 void need(std::vector<Element>& devices, const std::string& type, unsigned last) {
-  constexpr unsigned kMaxControllers = 256;  // an address may name any number; nobody has this many
   for (unsigned index = 0; index <= std::min(last, kMaxControllers); ++index) {
     if (has_controller(devices, type, index)) continue;
     devices.push_back({.name = "controller", .attributes = {{"type", type}, {"index", std::to_string(index)}}});
@@ -54,17 +72,30 @@ bool has_target(const Element& device, std::string_view type) {
 }
 
 void need_for_disks(DomainDefinition& definition) {
-  for (const char* bus : {"scsi", "ide", "fdc", "sata"})
+  for (const char* bus : {"scsi", "ide", "fdc", "sata"}) {
+    std::optional<unsigned> last;
     for (const Disk& disk : definition.disks)
-      if (disk.bus == bus && disk.address) need(definition.other_devices, bus, disk.address->controller);
+      if (disk.bus == bus && disk.address) last = std::max(last.value_or(0), disk.address->controller);
+    if (last) need(definition.other_devices, bus, *last);
+  }
 }
 
-bool needs_virtio_serial(const DomainDefinition& definition) {
-  const auto& consoles = definition.consoles;
-  const auto& devices = definition.other_devices;
-  return std::any_of(consoles.begin(), consoles.end(), [](const Console& c) { return c.target_type == "virtio"; }) ||
-         std::any_of(devices.begin(), devices.end(),
-                     [](const Element& device) { return device.name == "channel" && has_target(device, "virtio"); });
+void need_for_ports(DomainDefinition& definition) {
+  auto& devices = definition.other_devices;
+  std::set<std::pair<std::string, unsigned>> needed;
+  for (const Element& device : devices) {
+    if (device.name == "channel" && has_target(device, "virtio"))
+      needed.emplace("virtio-serial", addressed_controller(device.children));
+    if (device.name == "smartcard") needed.emplace("ccid", addressed_controller(device.children));
+  }
+  for (const Console& console : definition.consoles)
+    if (console.target_type == "virtio") needed.emplace("virtio-serial", addressed_controller(console.others));
+  std::size_t made = 0;
+  for (const auto& [type, index] : needed)
+    if (made < kMaxControllers && !has_controller(devices, type, index)) {
+      devices.push_back({.name = "controller", .attributes = {{"type", type}, {"index", std::to_string(index)}}});
+      ++made;
+    }
 }
 
 }  // namespace
@@ -73,9 +104,7 @@ void add_controllers(DomainDefinition& definition) {
   auto& devices = definition.other_devices;
   number_controllers(devices);
   need_for_disks(definition);
-  if (needs_virtio_serial(definition)) need(devices, "virtio-serial", 0);
-  if (std::any_of(devices.begin(), devices.end(), [](const Element& device) { return device.name == "smartcard"; }))
-    need(devices, "ccid", 0);
+  need_for_ports(definition);
   if (std::any_of(definition.host_devices.begin(), definition.host_devices.end(),
                   [](const HostDevice& device) { return device.type == "scsi"; }))
     need(devices, "scsi", 0);

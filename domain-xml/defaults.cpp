@@ -2,19 +2,26 @@
 
 #include <algorithm>
 
+#include "domain-xml/complete_stored.hpp"
 #include "domain-xml/controllers.hpp"
 #include "domain-xml/mac.hpp"
+#include "domain-xml/stored.hpp"
 #include "domain-xml/values.hpp"
 
 namespace domain_xml {
 
 namespace {
 
-/// Open vSwitch knows a port by an id of its own.
+/// Open vSwitch knows a port by an id of its own; without a type the network decides whether it needs one.
 void complete_interface(Interface& interface) {
   if (interface.mac == MacAddress{}) interface.mac = random_mac();
-  if (interface.virtual_port && interface.virtual_port->type == "openvswitch")
-    interface.virtual_port->parameters.try_emplace("interfaceid", base::format_uuid(base::Uuid::random()));
+  if (!interface.virtual_port) return;
+  auto& [type, parameters] = *interface.virtual_port;
+  const auto make_up = [&](const char* name) {
+    if (!parameters.contains(name)) parameters[name] = base::format_uuid(base::Uuid::random());
+  };
+  if (type == "openvswitch" || type.empty()) make_up("interfaceid");
+  if (type.empty()) make_up("instanceid");
 }
 
 /// A label without a model is the host's; where the host has none, "none" is all that can be said.
@@ -29,13 +36,25 @@ Element& target_of(Element& device) {
     return std::find_if(children.begin(), children.end(), [&](const Element& child) { return child.name == name; });
   };
   if (const auto target = named("target"); target != children.end()) return *target;
-  return *children.insert(named("address"), Element{.name = "target"});  // where it is printed
+  const auto alias = named("alias");
+  return *children.insert(alias != children.end() ? alias : named("address"),
+                          Element{.name = "target"});  // where it is printed
 }
 
 std::string* port_of(Element& device) {
   for (auto& [name, value] : target_of(device).attributes)
     if (name == "port") return &value;
   return nullptr;
+}
+
+/// A parallel port without a number has that of its place.
+void number_parallel_ports(std::vector<Element>& devices) {
+  unsigned place = 0;
+  for (Element& device : devices) {
+    if (device.name != "parallel") continue;
+    if (port_of(device) == nullptr) target_of(device).attributes.emplace_back("port", std::to_string(place));
+    ++place;
+  }
 }
 
 /// Gives ports without a number those behind the highest.
@@ -58,12 +77,14 @@ void apply_defaults(DomainDefinition& definition, const DefaultsContext& context
   if (definition.current_memory_kib == 0 || definition.current_memory_kib > definition.memory_kib)
     definition.current_memory_kib = definition.memory_kib;
   for (Filesystem& filesystem : definition.filesystems)
-    if (filesystem.access_mode.empty()) filesystem.access_mode = "passthrough";
+    if (filesystem.access_mode.empty() && !has_stored(filesystem.others, "source"))
+      filesystem.access_mode = "passthrough";
   for (Interface& interface : definition.interfaces) complete_interface(interface);
   for (SecurityLabel& label : definition.security_labels) complete_label(label, context.security_model);
+  complete_stored(definition);
   add_controllers(definition);
   number_ports(definition.other_devices, "serial");
-  number_ports(definition.other_devices, "parallel");
+  number_parallel_ports(definition.other_devices);
 }
 
 }  // namespace domain_xml

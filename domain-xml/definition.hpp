@@ -153,6 +153,7 @@ struct Filesystem {
   std::optional<unsigned> fmode, dmode;  // stored only
   std::optional<Element> address;        // stored only
   std::optional<std::uint64_t> space_hard_limit_bytes, space_soft_limit_bytes;
+  std::vector<Element> others;  // binary, the rest of driver and source: stored only
   bool operator==(const Filesystem&) const = default;
 };
 
@@ -258,7 +259,7 @@ struct Interface {
   std::optional<bool> port_isolated;
   std::optional<FilterReference> filter;
   std::string script, downscript;
-  std::vector<Element> others;  // driver, tune, coalesce, address ...: stored only
+  std::vector<Element> others;  // driver, tune, address ..., the rest of target, own attributes: stored only
   bool operator==(const Interface&) const = default;
 };
 
@@ -277,7 +278,7 @@ struct Disk {
   std::string target, bus;
   bool readonly = false;
   std::optional<DriveAddress> address;
-  std::vector<Element> others;  // iotune, serial, boot ...: stored only
+  std::vector<Element> others;  // iotune, serial, boot ..., the rest of driver and target, own attributes: stored only
   bool operator==(const Disk&) const = default;
 };
 
@@ -303,7 +304,7 @@ struct HostDevice {
   std::optional<UsbAddress> usb_address;
   std::vector<IpAddress> ips;  // type net
   std::vector<Route> routes;
-  std::vector<Element> others;  // source of the other types, driver, address ...: stored only
+  std::vector<Element> others;  // source of other types, driver, address ..., own attributes: stored only
   bool operator==(const HostDevice&) const = default;
 };
 

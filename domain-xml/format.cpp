@@ -51,11 +51,15 @@ std::string format_domain(const DomainDefinition& definition, View view, std::op
   write_stored_named(writer, definition.others, "defaultiothread");
   write_cpu_tune(writer, definition.cpu_tune);
   write_numa_tune(writer, definition.numa_tune);
-  if (!definition.partition.empty()) writer.open("resource").leaf("partition", definition.partition).close();
+  if (!definition.partition.empty() || has_stored(definition.others, "fibrechannel")) {
+    writer.open("resource").leaf_if("partition", definition.partition);
+    write_stored_named(writer, definition.others, "fibrechannel");
+    writer.close();
+  }
   write_stored_named(writer, definition.others, "sysinfo");
   write_stored_named(writer, definition.others, "bootloader");
   write_stored_named(writer, definition.others, "bootloader_args");
-  write_os(writer, definition.os);
+  write_os(writer, definition.os, definition.others);
   write_idmap(writer, definition.idmap);
   write_features(writer, definition.features);
   write_stored_named(writer, definition.others, "cpu");
@@ -67,6 +71,7 @@ std::string format_domain(const DomainDefinition& definition, View view, std::op
   write_devices(writer, definition, view);
   for (const SecurityLabel& label : definition.security_labels) write_security_label(writer, label, view);
   write_stored_named(writer, definition.others, "keywrap");
+  write_stored_named(writer, definition.others, "launchSecurity");
   write_shared_namespaces(writer, definition);
   write_extension(writer, definition);
   writer.close();

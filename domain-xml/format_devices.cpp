@@ -14,14 +14,23 @@ std::string octal_mode(unsigned mode) {
 
 /// The driver element also without a type: what format an image has is worth keeping.
 void write_driver(Writer& writer, const Filesystem& filesystem) {
-  if (filesystem.driver_type.empty() && filesystem.driver_format.empty() && filesystem.driver_wrpolicy.empty()) return;
+  if (filesystem.driver_type.empty() && filesystem.driver_format.empty() && filesystem.driver_wrpolicy.empty() &&
+      !has_stored(filesystem.others, "driver"))
+    return;
   writer.open("driver").attribute_if("type", std::string_view(filesystem.driver_type));
   writer.attribute_if("format", std::string_view(filesystem.driver_format));
-  writer.attribute_if("wrpolicy", std::string_view(filesystem.driver_wrpolicy)).close();
+  writer.attribute_if("wrpolicy", std::string_view(filesystem.driver_wrpolicy));
+  write_stored_rest(writer, filesystem.others, "driver");
+  writer.close();
 }
 
 void write_source(Writer& writer, const Filesystem& filesystem) {
   writer.open("source");
+  if (filesystem.source.empty() && has_stored(filesystem.others, "source")) {
+    write_stored_rest(writer, filesystem.others, "source");
+    writer.close();
+    return;
+  }
   switch (filesystem.type) {
     case FilesystemType::Mount:
     case FilesystemType::Bind:
@@ -60,9 +69,11 @@ void write_filesystem(Writer& writer, const Filesystem& filesystem) {
   if (filesystem.fmode) writer.attribute("fmode", octal_mode(*filesystem.fmode));
   if (filesystem.dmode) writer.attribute("dmode", octal_mode(*filesystem.dmode));
   write_driver(writer, filesystem);
+  write_stored_named(writer, filesystem.others, "binary");
   write_source(writer, filesystem);
   writer.open("target").attribute("dir", filesystem.target).close();
   if (filesystem.readonly) writer.empty("readonly");
+  write_stored_named(writer, filesystem.others, "alias");
   if (filesystem.address) write_stored(writer, *filesystem.address);
   write_space_limit(writer, "space_hard_limit", filesystem.space_hard_limit_bytes);
   write_space_limit(writer, "space_soft_limit", filesystem.space_soft_limit_bytes);
@@ -74,9 +85,10 @@ void write_console(Writer& writer, const Console& console, unsigned port, View v
   writer.open("console").attribute("type", console.type);
   if (live && port == 0) writer.attribute("tty", console.path);
   if (live) writer.open("source").attribute("path", console.path).close();
-  for (const Element& element : console.others) write_stored(writer, element);
+  for (const char* name : {"source", "protocol", "log"}) write_stored_named(writer, console.others, name);
   writer.open("target").attribute("type", console.target_type).attribute("port", port).close();
   if (view != View::Inactive && !console.alias.empty()) writer.open("alias").attribute("name", console.alias).close();
+  write_stored_named(writer, console.others, "address");
   writer.close();
 }
 
@@ -94,7 +106,8 @@ void write_devices(Writer& writer, const DomainDefinition& definition, View view
   for (const Console& console : definition.consoles) write_console(writer, console, port++, view);
   for (const char* name : {"channel", "tpm", "graphics", "sound", "audio", "video"}) stored(name);
   for (const HostDevice& device : definition.host_devices) write_host_device(writer, device);
-  for (const char* name : {"hub", "watchdog", "memballoon", "rng", "nvram", "panic", "shmem", "iommu", "vsock"})
+  for (const char* name :
+       {"redirfilter", "hub", "watchdog", "memballoon", "rng", "nvram", "panic", "shmem", "iommu", "vsock"})
     stored(name);
   writer.close();
 }

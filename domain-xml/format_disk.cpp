@@ -6,10 +6,14 @@ namespace domain_xml {
 namespace {
 
 void write_driver(Writer& writer, const Disk& disk) {
-  if (disk.driver_name.empty() && disk.driver_format.empty() && disk.driver_cache.empty()) return;
+  if (disk.driver_name.empty() && disk.driver_format.empty() && disk.driver_cache.empty() &&
+      !has_stored(disk.others, "driver"))
+    return;
   writer.open("driver").attribute_if("name", std::string_view(disk.driver_name));
   writer.attribute_if("type", std::string_view(disk.driver_format));
-  writer.attribute_if("cache", std::string_view(disk.driver_cache)).close();
+  writer.attribute_if("cache", std::string_view(disk.driver_cache));
+  write_stored_rest(writer, disk.others, "driver");
+  writer.close();
 }
 
 void write_source(Writer& writer, const Disk& disk) {
@@ -33,14 +37,20 @@ void write_address(Writer& writer, const DriveAddress& address) {
 
 void write_disk(Writer& writer, const Disk& disk) {
   writer.open("disk").attribute("type", disk.type).attribute("device", disk.device);
+  write_stored_rest(writer, disk.others, "attributes");
   write_driver(writer, disk);
+  write_stored_named(writer, disk.others, "auth");
   write_source(writer, disk);
   write_stored_named(writer, disk.others, "backingStore");
-  writer.open("target").attribute("dev", disk.target).attribute("bus", disk.bus).close();
+  for (const char* name : {"geometry", "blockio"}) write_stored_named(writer, disk.others, name);
+  writer.open("target").attribute("dev", disk.target).attribute("bus", disk.bus);
+  write_stored_rest(writer, disk.others, "target");
+  writer.close();
   write_stored_named(writer, disk.others, "iotune");
   if (disk.readonly) writer.empty("readonly");
   for (const char* name : {"shareable", "transient", "serial", "wwn", "vendor", "product", "boot"})
     write_stored_named(writer, disk.others, name);
+  write_stored_named(writer, disk.others, "alias");
   if (disk.address) write_address(writer, *disk.address);
   write_stored_named(writer, disk.others, "address");
   writer.close();

@@ -12,7 +12,9 @@ bool says_something(const CapabilityFeature& feature) {
 
 void write_capabilities(Writer& writer, const CapabilityFeature& feature) {
   writer.open("capabilities").attribute("policy", word_for(kCapabilityPolicies, feature.policy));
-  for (const auto& [name, on] : feature.states) writer.open(name).attribute("state", on ? "on" : "off").close();
+  for (const char* name : kCapabilityNames)
+    if (const auto state = feature.states.find(name); state != feature.states.end())
+      writer.open(name).attribute("state", state->second ? "on" : "off").close();
   writer.close();
 }
 

@@ -13,6 +13,7 @@ void write_usb_source(Writer& writer, const HostDevice& device) {
     writer.open(name).attribute("id", fmt::format("0x{:04x}", value)).close();
   };
   writer.open("source").attribute_if("startupPolicy", std::string_view(device.startup_policy));
+  write_stored_rest(writer, device.others, "source-attributes");
   if (device.usb_product) {
     id("vendor", device.usb_product->vendor);
     id("product", device.usb_product->product);
@@ -37,6 +38,7 @@ void write_host_device(Writer& writer, const HostDevice& device) {
   writer.open("hostdev").attribute("mode", word_for(kHostDeviceModes, device.mode)).attribute("type", device.type);
   if (!capability) writer.attribute("managed", device.managed ? "yes" : "no");
   writer.attribute_if("model", std::string_view(device.model));
+  write_stored_rest(writer, device.others, "attributes");
   write_stored_named(writer, device.others, "driver");
   if (capability)
     writer.open("source").leaf(path_element(device), device.path).close();
@@ -45,7 +47,8 @@ void write_host_device(Writer& writer, const HostDevice& device) {
   for (const char* name : {"source", "readonly", "shareable"}) write_stored_named(writer, device.others, name);
   for (const IpAddress& ip : device.ips) write_ip(writer, ip);
   for (const Route& route : device.routes) write_route(writer, route);
-  for (const char* name : {"boot", "address", "rom"}) write_stored_named(writer, device.others, name);
+  for (const char* name : {"teaming", "boot", "rom", "alias", "address"})
+    write_stored_named(writer, device.others, name);
   writer.close();
 }
 

@@ -84,8 +84,11 @@ void write_guest(Writer& writer, const Interface& interface, View view) {
 
 void write_names(Writer& writer, const Interface& interface, View view) {
   const bool hide_target = view == View::Inactive && is_generated_name(interface.target_dev);
-  if (!interface.target_dev.empty() && !hide_target)
-    writer.open("target").attribute("dev", interface.target_dev).close();
+  if (!interface.target_dev.empty() && !hide_target) {
+    writer.open("target").attribute("dev", interface.target_dev);
+    write_stored_rest(writer, interface.others, "target");
+    writer.close();
+  }
   write_guest(writer, interface, view);
 }
 
@@ -114,6 +117,7 @@ void write_interface(Writer& writer, const Interface& interface, View view) {
     for (const char* name : names) write_stored_named(writer, interface.others, name);
   };
   writer.open("interface").attribute("type", type_of(interface, view));
+  write_stored_rest(writer, interface.others, "attributes");
   writer.open("mac").attribute("address", format_mac(interface.mac));
   writer.attribute_if("type", std::string_view(interface.mac_type));
   writer.attribute_if("check", std::string_view(interface.mac_check)).close();
@@ -130,7 +134,7 @@ void write_interface(Writer& writer, const Interface& interface, View view) {
   stored({"tune"});
   if (interface.link_up) writer.open("link").attribute("state", *interface.link_up ? "up" : "down").close();
   if (interface.mtu) writer.open("mtu").attribute("size", *interface.mtu).close();
-  stored({"coalesce", "boot", "rom", "acpi", "teaming", "address"});
+  stored({"coalesce", "boot", "rom", "acpi", "teaming", "alias", "address"});
   writer.close();
 }
 

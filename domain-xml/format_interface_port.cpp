@@ -14,7 +14,7 @@ void write_vlan(Writer& writer, const Vlan& vlan) {
 }
 
 void write_virtual_port(Writer& writer, const VirtualPort& port) {
-  writer.open("virtualport").attribute("type", port.type);
+  writer.open("virtualport").attribute_if("type", std::string_view(port.type));
   if (!port.parameters.empty()) {
     writer.open("parameters");
     for (const char* name : kVirtualPortParameters)

@@ -1,8 +1,9 @@
 #include "domain-xml/format_parts.hpp"
+#include "domain-xml/stored.hpp"
 
 namespace domain_xml {
 
-void write_os(Writer& writer, const Os& os) {
+void write_os(Writer& writer, const Os& os, const std::vector<Element>& others) {
   writer.open("os");
   writer.open("type").attribute_if("arch", std::string_view(os.arch));
   writer.attribute_if("machine", std::string_view(os.machine)).text(os.type).close();
@@ -12,6 +13,7 @@ void write_os(Writer& writer, const Os& os) {
     writer.open("initenv").attribute("name", variable.name).text(variable.value).close();
   writer.leaf_if("initdir", os.init_dir).leaf_if("inituser", os.init_user).leaf_if("initgroup", os.init_group);
   writer.leaf_if("cmdline", os.cmdline);
+  write_stored_named(writer, others, "smbios");
   writer.close();
 }
 

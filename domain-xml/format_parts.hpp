@@ -17,7 +17,8 @@ void write_extension(Writer& writer, const DomainDefinition& definition);
 void write_memory_tune(Writer& writer, const MemoryTune& tune);
 void write_vcpu(Writer& writer, const DomainDefinition& definition);
 void write_cpu_tune(Writer& writer, const CpuTune& tune);
-void write_os(Writer& writer, const Os& os);
+/// `others`: where the stored children of os are kept.
+void write_os(Writer& writer, const Os& os, const std::vector<Element>& others);
 void write_idmap(Writer& writer, const IdMap& idmap);
 void write_features(Writer& writer, const Features& features);
 void write_clock(Writer& writer, const Clock& clock);

@@ -43,7 +43,8 @@ namespace {
 
 /// `family` as given says which kind is wanted; without it the address decides.
 bool family_matches(const std::string& family, const InetAddress& address) {
-  return family.empty() || family == (address.v6 ? "ipv6" : "ipv4");
+  // libvirt makes nothing of another word.
+  return (family != "ipv4" && family != "ipv6") || family == (address.v6 ? "ipv6" : "ipv4");
 }
 
 template <typename... Parts>

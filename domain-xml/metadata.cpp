@@ -2,9 +2,9 @@
 
 #include <libxml/tree.h>
 
-#include <algorithm>
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "base/error.hpp"
 #include "domain-xml/metadata_text.hpp"
@@ -140,11 +140,10 @@ void require_xml_text(const std::string& text, const char* what) {
 
 std::string metadata_text(const Node& metadata) {
   std::string text;
-  std::vector<std::string> seen;
+  std::set<std::string> seen;
   for (const Node& child : metadata.all_children()) {
     const std::string uri = child.namespace_uri();
-    if (uri.empty() || std::find(seen.begin(), seen.end(), uri) != seen.end()) continue;
-    seen.push_back(uri);
+    if (uri.empty() || !seen.insert(uri).second) continue;
     text += dump(copy_element(child).get(), 0, Layout::Compact);
   }
   return text;

@@ -17,6 +17,7 @@ inline constexpr char kLxcNamespace[] = "http://libvirt.org/schemas/domain/lxc/1
 inline constexpr char kExtensionNamespace[] = "urn:lxcell:domain:1.0";
 
 /// Attributes of the interface sources that are only stored, in the order they are printed.
-inline constexpr const char* kOtherSourceAttributes[] = {"type", "path", "mode", "address", "port", "name", "dev"};
+inline constexpr const char* kOtherSourceAttributes[] = {
+    "type", "path", "mode", "address", "port", "name", "dev", "switchid", "portid", "portgroupid", "connectionid"};
 
 }  // namespace domain_xml

@@ -1,6 +1,7 @@
 #include "domain-xml/parse.hpp"
 
 #include "base/error.hpp"
+#include "domain-xml/merge.hpp"
 #include "domain-xml/parse_parts.hpp"
 #include "domain-xml/stored.hpp"
 #include "domain-xml/words.hpp"
@@ -32,12 +33,32 @@ void parse_type(const Node& domain, DomainDefinition& definition) {
   definition.type = *type;
 }
 
+std::optional<base::Uuid> parse_spaced_uuid(std::string text) {
+  std::erase_if(text, [](char c) { return std::string_view(" \t\r\n").find(c) != std::string_view::npos; });
+  return base::parse_uuid(text);
+}
+
+/// The uuid the firmware tables show is that of the domain, so it may also be given there, and only there.
+std::optional<base::Uuid> firmware_uuid(const Node& domain, const std::optional<base::Uuid>& given) {
+  for (const Node& sysinfo : domain.children("sysinfo"))
+    for (const Node& entry : sysinfo.child("system").children("entry")) {
+      if (entry.attribute_text("name") != "uuid") continue;
+      const auto uuid = base::parse_uuid(entry.text());
+      if (!uuid) fail_from(From::Domain, Code::XmlDetail, "malformed uuid '", entry.text(), "' in element 'sysinfo'");
+      if (given && !(*given == *uuid))
+        fail_from(From::Domain, Code::XmlDetail, "the uuid in element 'sysinfo' is not that of the domain");
+      return uuid;
+    }
+  return given;
+}
+
 void parse_uuid_elements(const Node& domain, DomainDefinition& definition) {
   // Filled in here and not with the other defaults: all-zero is a uuid like any other, so nothing marks an absent one.
   const std::string uuid_text = domain.child("uuid").text();
-  const auto uuid = uuid_text.empty() ? base::Uuid::random() : base::parse_uuid(uuid_text);
-  if (!uuid) fail_from(From::Domain, Code::InternalError, "malformed uuid '", uuid_text, "'");
-  definition.uuid = *uuid;
+  const auto uuid = parse_spaced_uuid(uuid_text);
+  if (!uuid && !uuid_text.empty()) fail_from(From::Domain, Code::InternalError, "malformed uuid '", uuid_text, "'");
+  const auto known = firmware_uuid(domain, uuid);
+  definition.uuid = known ? *known : base::Uuid::random();
 
   const auto genids = domain.children("genid");
   if (genids.size() > 1) fail_from(From::Domain, Code::XmlError, "element 'genid' can only appear once");
@@ -55,9 +76,13 @@ void parse_title(const Node& domain, DomainDefinition& definition) {
   definition.description = domain.child("description").text();
 }
 
-/// Elements of the document that a container ignores but keeps.
+/// Elements of the document that a container ignores but keeps; what stands inside an element that it does not ignore
+/// is kept beside them.
 void parse_stored_elements(const Node& domain, DomainDefinition& definition) {
   definition.others = parse_stored_children(domain, "domain");
+  for (Element& element : parse_stored_children(domain.child("os"), "os")) definition.others.push_back(element);
+  for (Element& element : parse_stored_children(domain.child("resource"), "resource"))
+    definition.others.push_back(element);
 }
 
 DomainDefinition parse(std::string_view xml, Source source) {
@@ -66,6 +91,7 @@ DomainDefinition parse(std::string_view xml, Source source) {
   if (domain.name() != "domain")
     fail_from(From::Xml, Code::XmlError, "expecting root element 'domain', not '", domain.name(), "'");
 
+  merge_repeated(domain);
   DomainDefinition definition;
   parse_name(domain, definition);
   parse_type(domain, definition);

@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <set>
 
 #include "base/error.hpp"
 #include "domain-xml/parse_parts.hpp"
@@ -41,10 +41,10 @@ void parse_block_tune(const Node& domain, DomainDefinition& definition) {
   BlockTune& tune = definition.block_tune;
   const auto weight = parse_number<unsigned>(node.child("weight").text());
   if (weight && *weight != 0) tune.weight = weight;
+  std::set<std::string> seen;
   for (const Node& child : node.children("device")) {
     BlockDeviceTune device = parse_block_device(child);
-    const auto same = [&](const BlockDeviceTune& other) { return other.path == device.path; };
-    if (std::any_of(tune.devices.begin(), tune.devices.end(), same))
+    if (!seen.insert(device.path).second)
       fail_from(From::Domain, Code::ConfigUnsupported, "duplicate blkiotune device path '", device.path, "'");
     tune.devices.push_back(std::move(device));
   }

@@ -50,8 +50,9 @@ void parse_filesystem_source(const Node& source, Filesystem& filesystem) {
   }
   if (filesystem.type != FilesystemType::Volume) {
     const auto text = source.attribute(source_attribute(filesystem.type));
-    if (!text || text->empty()) fail_from(From::Domain, Code::NoSource, filesystem.target);
-    filesystem.source = *text;
+    if (text) filesystem.source = *text;
+    // A socket in its place is the other end of a file server of its own.
+    if (!text && !source.attribute("socket")) fail_from(From::Domain, Code::NoSource, filesystem.target);
     return;
   }
   if (!source) fail_from(From::Domain, Code::NoSource, filesystem.target);
@@ -77,10 +78,11 @@ std::optional<std::uint64_t> parse_space_limit(const Node& filesystem, const cha
   if (text.empty()) return std::nullopt;
   const auto value = parse_unsigned(text);
   if (!value) fail_from(From::Xml, Code::XmlError, "invalid value '", text, "' for element '", name, "'");
+  if (*value == 0) return std::nullopt;
   return scaled_bytes(*value, node.attribute_text("unit"), 1);
 }
 
-/// Octal digits; printed with four.
+/// Octal digits; printed with four. 0 is as good as none.
 std::optional<unsigned> mode_attribute(const Node& node, const char* attribute) {
   const auto text = node.attribute(attribute);
   if (!text) return std::nullopt;
@@ -88,7 +90,15 @@ std::optional<unsigned> mode_attribute(const Node& node, const char* attribute) 
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), mode, 8);
   if (error != std::errc() || end != text->data() + text->size() || mode > 0777)
     fail_attribute_value(node, attribute, *text);
-  return mode;
+  return mode == 0 ? std::nullopt : std::optional(mode);
+}
+
+/// What only other drivers have a use for.
+void parse_filesystem_rest(const Node& node, Filesystem& filesystem) {
+  filesystem.others = parse_stored_children(node, "filesystem");
+  parse_user_alias(node, filesystem.others);
+  parse_stored_rest(node.child("driver"), "filesystem/driver", "driver", filesystem.others);
+  parse_stored_rest(node.child("source"), "filesystem/source", "source", filesystem.others);
 }
 
 }  // namespace
@@ -107,6 +117,7 @@ Filesystem parse_filesystem(const Node& node) {
   parse_filesystem_driver(node.child("driver"), filesystem);
   parse_filesystem_source(node.child("source"), filesystem);
   if (filesystem.target.empty()) fail_from(From::Domain, Code::NoTarget, filesystem.source);
+  parse_filesystem_rest(node, filesystem);
   filesystem.readonly = static_cast<bool>(node.child("readonly"));
   if (const Node address = node.child("address")) filesystem.address = parse_stored(address, "address");
   filesystem.space_hard_limit_bytes = parse_space_limit(node, "space_hard_limit");

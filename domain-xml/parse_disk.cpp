@@ -27,6 +27,7 @@ void parse_source(const Node& source, Disk& disk) {
 void parse_driver(const Node& driver, Disk& disk) {
   disk.driver_name = driver.attribute_text("name");
   disk.driver_format = driver.attribute_text("type");
+  if (disk.driver_format == "aio") disk.driver_format = "raw";  // Xen's old word for it
   if (!disk.driver_format.empty() && !contains(kStorageFormats, disk.driver_format))
     fail_from(From::Domain, Code::ConfigUnsupported, "unknown driver format '", disk.driver_format, "'");
   disk.driver_cache = word_attribute(driver, "cache", kDiskCaches);
@@ -71,6 +72,10 @@ Disk parse_disk(const Node& node) {
   if (disk.source.empty() && !disk.other_source && !removable) fail_from(From::Domain, Code::NoSource, disk.target);
   disk.readonly = node.child("readonly") || disk.device == "cdrom";
   disk.others = parse_stored_children(node, "disk");
+  parse_stored_rest(node, "disk/attributes", "attributes", disk.others);
+  parse_stored_rest(node.child("driver"), "disk/driver", "driver", disk.others);
+  parse_stored_rest(node.child("target"), "disk/target", "target", disk.others);
+  parse_user_alias(node, disk.others);
   parse_address(node.child("address"), disk);
   return disk;
 }

@@ -51,6 +51,9 @@ ClockTimer parse_timer(const Node& node) {
     if (*frequency != 0) keep("frequency", std::to_string(*frequency));
   }
   if (const Node catchup = node.child("catchup")) timer.catchup = parse_stored(catchup, "timer/catchup");
+  if (timer.catchup && timer.catchup->attributes.empty()) timer.catchup.reset();
+  if (timer.catchup && node.attribute_text("tickpolicy") != "catchup")
+    fail_from(From::Domain, Code::XmlError, "element 'catchup' is for timers with tickpolicy 'catchup' only");
   return timer;
 }
 
@@ -85,36 +88,53 @@ void parse_offset(const Node& node, Clock& clock) {
   const std::string text = clock.offset == "absolute" ? required_clock_attribute(node, name, clock.offset)
                                                       : node.attribute(name).value_or("0");
   const auto seconds = parse_signed(text);
-  if (!seconds) fail_attribute_value(node, name, text);
-  clock.attributes[name] = std::to_string(*seconds);
+  // libvirt takes any other adjustment for none.
+  if (!seconds && clock.offset == "absolute")
+    fail_from(From::Domain, Code::InternalError, "the start of the clock must be a number, not '", text, "'");
+  clock.attributes[name] = std::to_string(seconds.value_or(0));
   if (clock.offset == "absolute") return;
   static constexpr const char* kBases[] = {"utc", "localtime"};
-  const std::string basis = word_attribute(node, "basis", kBases);
+  const std::string basis = node.attribute_text("basis");
+  if (!basis.empty() && !contains(kBases, basis))
+    fail_from(From::Domain, Code::ConfigUnsupported, "unknown basis '", basis, "' of the clock");
   clock.attributes["basis"] = basis.empty() ? "utc" : basis;
 }
 
 }  // namespace
 
+namespace {
+
+void require_known(const std::string& kind, const Node& node, const std::string& path) {
+  const auto known = stored_children(path);
+  if (std::find(known.begin(), known.end(), node.name()) == known.end())
+    fail_from(From::Domain, Code::ConfigUnsupported, "unknown ", kind, "feature '", node.name(), "'");
+}
+
+}  // namespace
+
 void parse_features(const Node& domain, DomainDefinition& definition) {
-  const auto known = stored_children("features");
   const Node features = domain.child("features");
   for (const Node& node : features.children()) {
     const std::string name = node.name();
     if (name == "privnet") {
       definition.features.privnet = true;
-    } else if (name == "capabilities") {
-      auto capabilities = parse_capabilities(node);
-      if (!(capabilities == CapabilityFeature{})) definition.features.capabilities = std::move(capabilities);
-    } else if (std::find(known.begin(), known.end(), name) == known.end()) {
-      fail_from(From::Domain, Code::ConfigUnsupported, "unknown feature '", name, "'");
+    } else if (name != "capabilities") {
+      require_known("", node, "features");
     }
   }
+  auto capabilities = parse_capabilities(features.child("capabilities"));
+  if (!(capabilities == CapabilityFeature{})) definition.features.capabilities = std::move(capabilities);
+  for (const char* name : {"hyperv", "kvm", "xen"})
+    for (const Node& node : features.child(name).children())
+      require_known(std::string(name) + ' ', node, std::string("features/") + name);
   definition.features.others = parse_stored_children(features, "features");
 }
 
 void parse_lifecycle(const Node& domain, DomainDefinition& definition) {
   definition.on_reboot = parse_action(domain, "on_reboot", LifecycleAction::Restart);
   definition.on_poweroff = parse_action(domain, "on_poweroff", LifecycleAction::Destroy);
+  if (const std::string text = domain.child("on_lockfailure").text(); !text.empty() && !contains(kLockFailures, text))
+    fail_from(From::Domain, Code::ConfigUnsupported, "unknown action '", text, "' in element 'on_lockfailure'");
   definition.on_crash = parse_action(domain, "on_crash", LifecycleAction::Destroy);
 }
 

@@ -14,13 +14,14 @@ using base::From;
 
 namespace {
 
-/// Decimal or, behind 0x, hexadecimal.
+/// Decimal, behind 0x hexadecimal, behind 0 octal, as strtoul(3) has it.
 unsigned usb_number(const Node& node, const char* attribute) {
   const std::string text = required_attribute(node, attribute);
   const bool hex = text.starts_with("0x") || text.starts_with("0X");
+  const bool octal = !hex && text.starts_with('0');
   const char* const begin = text.data() + (hex ? 2 : 0);
   unsigned value = 0;
-  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), value, hex ? 16 : 10);
+  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), value, hex ? 16 : octal ? 8 : 10);
   if (error != std::errc() || end != text.data() + text.size()) fail_attribute_value(node, attribute, text);
   return value;
 }
@@ -32,8 +33,6 @@ void parse_usb(const Node& source, HostDevice& device) {
     fail_from(From::Domain, Code::InternalError, "a usb device needs both 'vendor' and 'product'");
   if (vendor) device.usb_product = UsbProduct{usb_number(vendor, "id"), usb_number(product, "id")};
   if (address) device.usb_address = UsbAddress{usb_number(address, "bus"), usb_number(address, "device")};
-  if (!vendor && !address)
-    fail_from(From::Domain, Code::XmlError, "the source of a usb device needs 'vendor' and 'product', or 'address'");
 }
 
 void parse_capability(const Node& node, const Node& source, HostDevice& device) {
@@ -68,7 +67,7 @@ HostDevice parse_host_device(const Node& node) {
   if (capability) {
     parse_capability(node, source, device);
   } else {
-    device.managed = yes_no_attribute(node, "managed").value_or(false);
+    device.managed = node.attribute_text("managed") == "yes";  // libvirt takes any other word for no
     if (device.type == "usb") parse_usb(source, device);
   }
   const bool stored_source = !capability && device.type != "usb";
@@ -76,6 +75,11 @@ HostDevice parse_host_device(const Node& node) {
                                               : device.type == "pci" ? "hostdev-pci"
                                                                      : "hostdev-other");
   if (stored_source) device.model = node.attribute_text("model");
+  if (device.type == "mdev" && device.model.empty()) fail_attribute_missing(node, "model");
+  parse_user_alias(node, device.others);
+  parse_stored_rest(node, "hostdev/attributes", "attributes", device.others);
+  const char* const source_rest = device.type == "usb" ? "hostdev/usb-source" : "";
+  parse_stored_rest(source, source_rest, "source-attributes", device.others);
   return device;
 }
 

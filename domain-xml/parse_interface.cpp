@@ -25,6 +25,11 @@ Node required_source(const Node& node, const std::string& type) {
   return source;
 }
 
+[[noreturn]] void fail_source(const std::string& type, const char* attribute) {
+  fail_from(From::Domain, Code::XmlError, "the source of an interface of type '", type, "' needs the attribute '",
+            attribute, "'");
+}
+
 void refuse_host_addresses(const Node& source, const std::string& type) {
   if (source.child("ip") || source.child("route"))
     fail_from(From::Domain, Code::ConfigUnsupported, "addresses and routes of the host's end in 'source' are for ",
@@ -58,9 +63,18 @@ InterfaceEthernet parse_ethernet(const Node& source) {
   return ethernet;
 }
 
+constexpr std::pair<const char*, const char*> kRequired[] = {
+    {"server", "port"}, {"client", "port"}, {"client", "address"}, {"mcast", "port"}, {"mcast", "address"},
+    {"udp", "port"},    {"udp", "address"}, {"internal", "name"},  {"vdpa", "dev"},   {"vhostuser", "path"},
+};
+
 InterfaceOther parse_other(const Node& node, const std::string& type) {
   InterfaceOther other{.type = type};
   const Node source = node.child("source");
+  for (const auto& [of_type, attribute] : kRequired)
+    if (type == of_type && source.attribute_text(attribute).empty()) fail_source(type, attribute);
+  if (type == "udp" && !source.child("local"))
+    fail_from(From::Domain, Code::XmlError, "the source of an interface of type 'udp' needs a child 'local'");
   if (type == "user" || type == "null") return other;
   for (const char* name : kOtherSourceAttributes)
     if (auto value = source.attribute_text(name); !value.empty()) other.source[name] = std::move(value);
@@ -78,10 +92,12 @@ void parse_connection(const Node& node, std::string type, Source origin, Interfa
   if (origin == Source::Config && resolved_from_network(node, type)) type = "network";
   if (type == "bridge") {
     interface.source = parse_bridge(required_source(node, type), origin);
+    if (node.child("source").attribute_text("bridge").empty()) fail_source(type, "bridge");
   } else if (type == "network") {
     interface.source = parse_network(required_source(node, type), origin);
   } else if (type == "direct") {
     interface.source = parse_direct(required_source(node, type), origin);
+    if (node.child("source").attribute_text("dev").empty()) fail_source(type, "dev");
   } else if (type == "ethernet") {
     interface.source = parse_ethernet(node.child("source"));
   } else {
@@ -141,6 +157,19 @@ std::string parse_model(const Node& model) {
 
 }  // namespace
 
+namespace {
+
+/// Driver and vhost device are of virtio cards only.
+void drop_driver(std::vector<Element>& others) {
+  std::erase_if(others, [](const Element& element) { return element.name == "driver"; });
+  for (Element& element : others)
+    if (element.name == "backend")
+      std::erase_if(element.attributes, [](const auto& attribute) { return attribute.first == "vhost"; });
+  std::erase_if(others, [](const Element& element) { return element.name == "backend" && element.attributes.empty(); });
+}
+
+}  // namespace
+
 Interface parse_interface(const Node& node, Source origin) {
   Interface interface;
   std::string type = word_attribute(node, "type", kInterfaceTypes);
@@ -155,6 +184,12 @@ Interface parse_interface(const Node& node, Source origin) {
   for (const Node& route : node.children("route")) interface.routes.push_back(parse_route(route));
   parse_port(node, interface);
   interface.others = parse_stored_children(node, "interface");
+  parse_user_alias(node, interface.others);
+  if (interface.model != "virtio") drop_driver(interface.others);
+  parse_stored_rest(node, type == "hostdev" ? "interface/hostdev-attributes" : "interface/attributes", "attributes",
+                    interface.others);
+  if (!interface.target_dev.empty())
+    parse_stored_rest(node.child("target"), "interface/target", "target", interface.others);
   return interface;
 }
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <charconv>
+
 #include "base/error.hpp"
 #include "domain-xml/parse_parts.hpp"
 #include "domain-xml/words.hpp"
@@ -19,6 +22,9 @@ std::optional<Vlan> parse_vlan(const Node& node) {
     if (*id > 4095) fail_from(From::None, Code::XmlError, "vlan tag id ", *id, " is larger than 4095");
     vlan.tags.push_back({*id, word_attribute(tag, "nativeMode", kVlanNativeModes)});
   }
+  const auto native = [](const VlanTag& tag) { return !tag.native_mode.empty(); };
+  if (std::count_if(vlan.tags.begin(), vlan.tags.end(), native) > 1)
+    fail_from(From::None, Code::XmlError, "element 'vlan' has several tags with a native mode");
   if (vlan.tags.empty()) fail_from(From::None, Code::XmlError, "element 'vlan' has no child 'tag'");
   const auto trunk = yes_no_attribute(node, "trunk");
   if (trunk == false && vlan.tags.size() > 1)
@@ -27,21 +33,64 @@ std::optional<Vlan> parse_vlan(const Node& node) {
   return vlan;
 }
 
-std::optional<VirtualPort> parse_virtual_port(const Node& node) {
+/// Decimal or, behind 0x, hexadecimal.
+std::string parameter_number(const Node& parameters, const char* name, const std::string& text) {
+  const bool hex = text.starts_with("0x") || text.starts_with("0X");
+  unsigned value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data() + (hex ? 2 : 0), end, value, hex ? 16 : 10);
+  if (error != std::errc() || at != end) fail_attribute_value(parameters, name, text);
+  return std::to_string(value);
+}
+
+struct PortParameters {
+  std::string_view type;
+  std::vector<std::string_view> needed, possible;
+};
+
+/// Each type has parameters of its own. openvswitch makes its interfaceid up.
+void check_parameters(const VirtualPort& port) {
+  static const PortParameters kKnown[] = {
+      {"802.1Qbg", {"managerid", "typeid", "typeidversion"}, {"instanceid"}},
+      {"802.1Qbh", {"profileid"}, {}},
+      {"openvswitch", {}, {"interfaceid", "profileid"}},
+      {"midonet", {"interfaceid"}, {}},
+  };
+  for (const PortParameters& known : kKnown) {
+    if (known.type != port.type) continue;
+    for (const auto name : known.needed)
+      if (!port.parameters.contains(std::string(name)))
+        fail_from(From::None, Code::XmlError, "a virtualport of type '", port.type, "' needs '", name, "'");
+    for (const auto& [name, value] : port.parameters)
+      if (std::count(known.needed.begin(), known.needed.end(), name) +
+              std::count(known.possible.begin(), known.possible.end(), name) ==
+          0)
+        fail_from(From::None, Code::XmlError, "a virtualport of type '", port.type, "' has no '", name, "'");
+  }
+}
+
+enum class TypeMayBeOpen { No, Yes };
+
+std::optional<VirtualPort> parse_virtual_port(const Node& node, TypeMayBeOpen may_be_any) {
   if (!node) return std::nullopt;
   VirtualPort port{.type = node.attribute_text("type")};
-  if (port.type.empty()) fail_from(From::None, Code::XmlError, "element 'virtualport' has no type");
-  if (!contains(kVirtualPortTypes, port.type))
-    fail_from(From::None, Code::XmlError, "unknown type '", port.type, "' of element 'virtualport'");
+  if (port.type.empty() && may_be_any == TypeMayBeOpen::No)
+    fail_from(From::None, Code::XmlError, "element 'virtualport' has no type");
+  if (!port.type.empty() && !contains(kVirtualPortTypes, port.type))
+    fail_from(From::None, Code::ConfigUnsupported, "unknown type '", port.type, "' of element 'virtualport'");
   const Node parameters = node.child("parameters");
   for (const char* name : kVirtualPortParameters) {
     std::string value = parameters.attribute_text(name);
     if (value.empty()) continue;
     const bool is_uuid = std::string_view(name) == "instanceid" || std::string_view(name) == "interfaceid";
+    const bool is_number = std::string_view(name).starts_with("typeid") || std::string_view(name) == "managerid";
     if (is_uuid && !base::parse_uuid(value))
       fail_from(From::None, Code::XmlError, "invalid ", name, " '", value, "' of element 'virtualport'");
+    if (is_uuid) value = base::format_uuid(*base::parse_uuid(value));
+    if (is_number) value = parameter_number(parameters, name, value);
     port.parameters[name] = std::move(value);
   }
+  check_parameters(port);
   return port;
 }
 
@@ -60,6 +109,8 @@ std::optional<BandwidthRate> parse_rate(const Node& bandwidth, const char* direc
   if (nodes.empty()) return std::nullopt;
   const Node& node = nodes.front();
   const auto average = rate_number(node, "average");
+  const auto zero = [&](const char* attribute) { return node.attribute(attribute) && !rate_number(node, attribute); };
+  if (!average && zero("average")) return std::nullopt;  // no limit, which is none given
   const BandwidthRate rate{.average = average.value_or(0),
                            .peak = rate_number(node, "peak"),
                            .burst = rate_number(node, "burst"),
@@ -77,13 +128,24 @@ std::optional<Bandwidth> parse_bandwidth(const Node& node) {
   return bandwidth;
 }
 
+/// Letters, digits and `others`; a parameter with anything else is none.
+bool is_filter_text(const std::string& text, std::string_view others) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+           others.find(c) != std::string_view::npos;
+  });
+}
+
 std::optional<FilterReference> parse_filter(const Node& node) {
   FilterReference reference{.filter = node.attribute_text("filter")};
   if (reference.filter.empty()) return std::nullopt;
   for (const Node& parameter : node.children("parameter")) {
     const auto name = parameter.attribute("name"), value = parameter.attribute("value");
-    if (name && value) reference.parameters.emplace_back(*name, *value);
+    if (name && value && is_filter_text(*name, "_") && is_filter_text(*value, "_.:"))
+      reference.parameters.emplace_back(*name, *value);
   }
+  const auto by_name = [](const auto& a, const auto& b) { return a.first < b.first; };
+  std::stable_sort(reference.parameters.begin(), reference.parameters.end(), by_name);
   return reference;
 }
 
@@ -91,7 +153,9 @@ std::optional<FilterReference> parse_filter(const Node& node) {
 
 void parse_port(const Node& node, Interface& interface) {
   interface.vlan = parse_vlan(node.child("vlan"));
-  interface.virtual_port = parse_virtual_port(node.child("virtualport"));
+  const bool network = std::holds_alternative<InterfaceNetwork>(interface.source);
+  interface.virtual_port =
+      parse_virtual_port(node.child("virtualport"), network ? TypeMayBeOpen::Yes : TypeMayBeOpen::No);
   interface.bandwidth = parse_bandwidth(node.child("bandwidth"));
   if (const Node port = node.child("port")) interface.port_isolated = yes_no_attribute(port, "isolated");
   interface.filter = parse_filter(node.child("filterref"));

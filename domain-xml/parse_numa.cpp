@@ -12,6 +12,8 @@ using base::From;
 /// Automatic placement of processors and of memory imply each other, unless a nodeset is given.
 void parse_numa_tune(const Node& domain, DomainDefinition& definition) {
   const Node tune = domain.child("numatune");
+  if (domain.children("numatune").size() > 1)
+    fail_from(From::Domain, Code::XmlError, "element 'numatune' can only appear once");
   const Node memory = tune.child("memory");
   if (tune.child("memnode"))
     fail_from(From::Domain, Code::XmlError, "element 'memnode' is of no use without guest NUMA cells");

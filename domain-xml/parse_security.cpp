@@ -1,5 +1,5 @@
 // Security labels, and the namespaces shared with others.
-#include <algorithm>
+#include <set>
 
 #include "base/error.hpp"
 #include "domain-xml/names.hpp"
@@ -54,6 +54,7 @@ std::optional<SharedNamespace> parse_shared_namespace(const Node& node) {
 void parse_security_labels(const Node& domain, DomainDefinition& definition, Source source) {
   auto& labels = definition.security_labels;
   const auto nodes = domain.children("seclabel");
+  std::set<std::string> models;
   for (const Node& node : nodes) {
     const std::string model = node.attribute_text("model");
     const auto type = word_attribute(node, "type", kSecurityLabelTypes, SecurityLabelType::Dynamic);
@@ -64,8 +65,7 @@ void parse_security_labels(const Node& domain, DomainDefinition& definition, Sou
       continue;
     }
     labels.push_back(parse_security_label(node, type, source));
-    const auto same = [&](const SecurityLabel& other) { return other.model == labels.back().model; };
-    if (std::count_if(labels.begin(), labels.end(), same) > 1)
+    if (!models.insert(labels.back().model).second)
       fail_from(From::Domain, Code::XmlDetail, "a security label of model '", model, "' is given already");
   }
 }
@@ -73,6 +73,7 @@ void parse_security_labels(const Node& domain, DomainDefinition& definition, Sou
 void parse_shared_namespaces(const Node& domain, DomainDefinition& definition) {
   for (const Node& block : domain.all_children()) {
     if (block.name() != "namespace" || block.namespace_uri() != kLxcNamespace) continue;
+    // Several blocks count as one.
     for (const Node& node : block.all_children()) {
       const std::string name = node.name();
       if (name == "sharenet")
@@ -84,7 +85,6 @@ void parse_shared_namespaces(const Node& domain, DomainDefinition& definition) {
       else
         fail_from(From::Lxc, Code::ConfigUnsupported, "unknown element '", name, "' in 'lxc:namespace'");
     }
-    return;
   }
 }
 

@@ -15,8 +15,12 @@ void parse_memory(const Node& domain, DomainDefinition& definition) {
   const Node memory = domain.child("memory");
   const auto maximum = parse_size_kib(memory, "memory");
   const auto current = parse_size_kib(domain.child("currentMemory"), "currentMemory");
-  if (domain.child("maxMemory"))
+  if (const Node hot_plug = domain.child("maxMemory");
+      hot_plug && parse_size_kib(hot_plug, "maxMemory").value_or(0) > 0) {
+    if (!hot_plug.attribute("slots"))
+      fail_from(From::Domain, Code::XmlError, "element 'maxMemory' needs the attribute 'slots'");
     fail_from(From::Domain, Code::ConfigUnsupported, "memory hot-plug (element 'maxMemory') is not supported");
+  }
   if (!maximum || *maximum == 0)
     fail_from(From::Domain, Code::XmlError, "element 'memory' must give a size greater than 0");
   definition.memory_kib = *maximum;
@@ -62,7 +66,7 @@ void parse_memory_tune(const Node& domain, DomainDefinition& definition) {
 
 void parse_vcpu(const Node& domain, DomainDefinition& definition) {
   const Node vcpu = domain.child("vcpu");
-  if (domain.child("vcpus"))
+  if (domain.child("vcpus").child("vcpu"))
     fail_from(From::Domain, Code::ConfigUnsupported, "states of single CPUs (element 'vcpus') are not supported");
   if (!vcpu) return;
   const auto count = parse_number<unsigned>(vcpu.text());
@@ -70,9 +74,9 @@ void parse_vcpu(const Node& domain, DomainDefinition& definition) {
   definition.vcpus = *count;
   if (definition.vcpus == 0) fail_from(From::Domain, Code::ConfigUnsupported, "the number of vcpus must be at least 1");
   if (const auto current = unsigned_attribute(vcpu, "current")) {
-    if (*current == 0 || *current > definition.vcpus)
+    if (*current > definition.vcpus)
       fail_from(From::Domain, Code::ConfigUnsupported, "the number of current vcpus, ", *current,
-                ", must be at least 1 and at most the ", definition.vcpus, " of element 'vcpu'");
+                ", must be at most the ", definition.vcpus, " of element 'vcpu'");
     if (*current != definition.vcpus) definition.vcpus_current = current;
   }
   definition.vcpu_placement = word_attribute(vcpu, "placement", kVcpuPlacements, VcpuPlacement::Static);
@@ -94,7 +98,7 @@ void parse_resource(const Node& domain, DomainDefinition& definition) {
   if (resources.size() > 1) fail_from(From::Domain, Code::XmlError, "element 'resource' can only appear once");
   if (resources.empty()) return;
   definition.partition = resources.front().child("partition").text();
-  if (definition.partition.empty())
+  if (definition.partition.empty() && !resources.front().child("fibrechannel"))
     fail_from(From::Domain, Code::XmlError, "element 'resource' needs a child 'partition' with a path");
 }
 

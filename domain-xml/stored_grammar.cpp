@@ -1,6 +1,7 @@
 #include "domain-xml/stored_grammar.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "domain-xml/stored_rules.hpp"
 
@@ -26,7 +27,7 @@ bool take(std::string_view& rule, char mark) {
 
 StoredAttribute parse_attribute(std::string_view rule) {
   StoredAttribute attribute;
-  const auto end = std::min(rule.find_first_of("#%+!=:"), rule.size());
+  const auto end = std::min(rule.find_first_of("#%+^~!?=:"), rule.size());
   attribute.name = rule.substr(0, end);
   rule.remove_prefix(end);
   if (take(rule, '#')) {
@@ -35,7 +36,10 @@ StoredAttribute parse_attribute(std::string_view rule) {
   }
   attribute.cpuset = take(rule, '%');
   attribute.number = take(rule, '+');
+  attribute.zero_is_none = take(rule, '^');
+  attribute.size = take(rule, '~');
   attribute.required = take(rule, '!');
+  attribute.unsupported = take(rule, '?');
   if (take(rule, ':')) {
     const auto words_at = std::min(rule.find('='), rule.size());
     attribute.fallback = rule.substr(0, words_at);
@@ -50,26 +54,45 @@ StoredChild parse_child(std::string_view rule, std::string_view parent) {
   const auto at = rule.find('@');
   if (at != std::string_view::npos) child.path = rule.substr(at + 1);
   child.name = rule.substr(0, at);
-  child.repeats = child.name.ends_with('*');
-  child.needs_content = child.name.ends_with('?');
-  child.required = child.name.ends_with('!');
-  if (child.repeats || child.needs_content || child.required) child.name.remove_suffix(1);
+  const auto marks_at = std::min(child.name.find_first_of("*?!<+&"), child.name.size());
+  for (const char mark : child.name.substr(marks_at)) {
+    child.repeats |= mark == '*' || mark == '<';
+    child.sorted |= mark == '<';
+    child.needs_content |= mark == '?';
+    child.required |= mark == '!';
+    child.made_up |= mark == '+';
+    child.per_type |= mark == '&';
+  }
+  child.name = child.name.substr(0, marks_at);
   if (child.path.empty()) child.path = std::string(parent) + '/' + std::string(child.name);
   return child;
 }
 
+StoredGrammar parse_rule(const StoredRule& rule) {
+  StoredGrammar grammar;
+  for (const std::string_view word : split(rule.attributes, ' ')) grammar.attributes.push_back(parse_attribute(word));
+  grammar.has_size = rule.children == "#KiB";
+  grammar.has_text = grammar.has_size || rule.children == "#";
+  if (grammar.has_text) return grammar;
+  for (const std::string_view word : split(rule.children, ' '))
+    grammar.children.push_back(parse_child(word, rule.path));
+  return grammar;
+}
+
+std::map<std::string_view, StoredGrammar> parse_rules() {
+  std::map<std::string_view, StoredGrammar> grammars;
+  for (const StoredRule& rule : kStoredRules) grammars.emplace(rule.path, parse_rule(rule));
+  return grammars;
+}
+
 }  // namespace
 
-StoredGrammar stored_grammar(std::string_view path) {
-  StoredGrammar grammar;
-  const auto* rule = std::find_if(std::begin(kStoredRules), std::end(kStoredRules),
-                                  [&](const StoredRule& candidate) { return candidate.path == path; });
-  if (rule == std::end(kStoredRules)) return grammar;
-  for (const std::string_view word : split(rule->attributes, ' ')) grammar.attributes.push_back(parse_attribute(word));
-  grammar.has_text = rule->children == "#";
-  if (grammar.has_text) return grammar;
-  for (const std::string_view word : split(rule->children, ' ')) grammar.children.push_back(parse_child(word, path));
-  return grammar;
+const StoredGrammar& stored_grammar(std::string_view path) {
+  // Once, because a document may have as many elements as it likes.
+  static const auto kGrammars = parse_rules();
+  static const StoredGrammar kNothing;
+  const auto found = kGrammars.find(path);
+  return found == kGrammars.end() ? kNothing : found->second;
 }
 
 }  // namespace domain_xml

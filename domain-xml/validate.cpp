@@ -1,10 +1,13 @@
 #include "domain-xml/validate.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "domain-xml/capabilities.hpp"
 #include "domain-xml/format.hpp"
+#include "domain-xml/format_parts.hpp"
+#include "domain-xml/names.hpp"
 #include "domain-xml/words.hpp"
 
 namespace domain_xml {
@@ -53,9 +56,9 @@ void check_memory(const DomainDefinition& definition, Problems& problems) {
 void check_vcpus(const DomainDefinition& definition, Problems& problems) {
   if (definition.vcpus == 0)
     problems.add(From::Domain, Code::ConfigUnsupported, "the number of vcpus must be at least 1");
-  if (definition.vcpus_current && (*definition.vcpus_current == 0 || *definition.vcpus_current > definition.vcpus))
+  if (definition.vcpus_current && *definition.vcpus_current > definition.vcpus)
     problems.add(From::Domain, Code::ConfigUnsupported, "the number of current vcpus, ", *definition.vcpus_current,
-                 ", must be at least 1 and at most ", definition.vcpus);
+                 ", must be at most ", definition.vcpus);
 }
 
 void check_range(const char* name, std::int64_t value, std::int64_t low, std::int64_t high, Problems& problems) {
@@ -81,7 +84,31 @@ void check_cpu_tune(const CpuTune& tune, Problems& problems) {
 }
 
 bool maps_root(const std::vector<IdMapEntry>& entries) {
-  return std::any_of(entries.begin(), entries.end(), [](const IdMapEntry& entry) { return entry.start == 0; });
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const IdMapEntry& entry) { return entry.start == 0 && entry.count > 0; });
+}
+
+/// Of two ranges that overlap, the numbers where the second begins.
+void check_overlap(const char* kind, const char* side, std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges,
+                   Problems& problems) {
+  std::sort(ranges.begin(), ranges.end());
+  for (std::size_t i = 1; i < ranges.size(); ++i)
+    if (ranges[i].first < ranges[i - 1].first + ranges[i - 1].second) {
+      problems.add(From::Domain, Code::ConfigUnsupported, "the ", kind, "s of element 'idmap' overlap: ", side, ' ',
+                   ranges[i].first, " belongs to two entries");
+      return;
+    }
+}
+
+/// The kernel refuses such a map, whichever side overlaps.
+void check_overlaps(const char* kind, const std::vector<IdMapEntry>& entries, Problems& problems) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> inside, outside;
+  for (const IdMapEntry& entry : entries) {
+    inside.emplace_back(entry.start, entry.count);
+    outside.emplace_back(entry.target, entry.count);
+  }
+  check_overlap(kind, "start", std::move(inside), problems);
+  check_overlap(kind, "target", std::move(outside), problems);
 }
 
 void check_idmap(const IdMap& idmap, Problems& problems) {
@@ -90,6 +117,8 @@ void check_idmap(const IdMap& idmap, Problems& problems) {
     problems.add(From::Domain, Code::ConfigUnsupported, "element 'idmap' must map both uids and gids");
   else if (!maps_root(idmap.uids) || !maps_root(idmap.gids))
     problems.add(From::Domain, Code::ConfigUnsupported, "element 'idmap' must map the container's root, start 0");
+  check_overlaps("uid", idmap.uids, problems);
+  check_overlaps("gid", idmap.gids, problems);
 }
 
 void check_lifecycle(const DomainDefinition& definition, Problems& problems) {
@@ -103,11 +132,21 @@ void check_lifecycle(const DomainDefinition& definition, Problems& problems) {
 }
 
 void check_filesystem(const Filesystem& filesystem, Problems& problems) {
-  const bool named =
-      filesystem.type == FilesystemType::Ram ||
-      (filesystem.type == FilesystemType::Volume ? !filesystem.volume.empty() : !filesystem.source.empty());
-  if (!named) problems.add(From::Domain, Code::NoSource, filesystem.target);
-  if (filesystem.target.empty()) problems.add(From::Domain, Code::NoTarget, filesystem.source);
+  if (filesystem.type == FilesystemType::Volume && filesystem.volume.empty())
+    problems.add(From::Domain, Code::NoSource, filesystem.target);
+  if (filesystem.target.empty())
+    problems.add(From::Domain, Code::NoTarget, filesystem.source);
+  else if (filesystem.target.front() != '/')
+    problems.add(From::Domain, Code::XmlError, "target '", filesystem.target, "' of a filesystem must begin with '/'");
+}
+
+/// Of two roots the second would hide the first, and everything mounted into it.
+void check_roots(const std::vector<Filesystem>& filesystems, Problems& problems) {
+  const auto is_root = [](const Filesystem& filesystem) {
+    return !filesystem.target.empty() && filesystem.target.find_first_not_of('/') == std::string::npos;
+  };
+  if (std::count_if(filesystems.begin(), filesystems.end(), is_root) > 1)
+    problems.add(From::Domain, Code::XmlError, "only one filesystem can have the target '/'");
 }
 
 void check_consoles(const std::vector<Console>& consoles, Problems& problems) {
@@ -117,30 +156,50 @@ void check_consoles(const std::vector<Console>& consoles, Problems& problems) {
 }
 
 void check_disks(const std::vector<Disk>& disks, Problems& problems) {
-  for (std::size_t i = 0; i < disks.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (disks[i].target == disks[j].target)
-        problems.add(From::Domain, Code::XmlError, "target '", disks[i].target, "' of disk '", disks[i].source,
-                     "' is that of disk '", disks[j].source, "' already");
+  std::map<std::string, const Disk*> seen;
+  for (const Disk& disk : disks)
+    if (const auto [first, is_new] = seen.try_emplace(disk.target, &disk); !is_new)
+      problems.add(From::Domain, Code::XmlError, "target '", disk.target, "' of disk '", disk.source,
+                   "' is that of disk '", first->second->source, "' already");
 }
 
-bool same_device(const HostDevice& a, const HostDevice& b) {
-  return a.mode == b.mode && a.type == b.type && a.path == b.path && a.usb_product == b.usb_product &&
-         a.usb_address == b.usb_address && a.others == b.others;
+void check_unique(const std::vector<Interface>& interfaces, Problems& problems) {
+  std::set<MacAddress> macs;
+  std::set<std::string> names;
+  for (const Interface& interface : interfaces) {
+    if (!(interface.mac == MacAddress{}) && !macs.insert(interface.mac).second)
+      problems.add(From::Domain, Code::XmlError, "MAC address '", format_mac(interface.mac),
+                   "' is that of another interface already");
+    const std::string& name = interface.target_dev;
+    if (!name.empty() && !is_generated_name(name) && !names.insert(name).second)
+      problems.add(From::Domain, Code::XmlError, "target device '", name, "' is that of another interface already");
+  }
+}
+
+/// What two devices may not have in common.
+std::string identity(HostDevice device) {
+  device.managed = false;
+  device.startup_policy.clear();
+  device.model.clear();
+  device.ips.clear();
+  device.routes.clear();
+  std::erase_if(device.others, [](const Element& element) { return element.name == "alias"; });
+  Writer writer;
+  write_host_device(writer, device);
+  return writer.take();
 }
 
 void check_host_devices(const std::vector<HostDevice>& devices, Problems& problems) {
-  for (std::size_t i = 0; i < devices.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (same_device(devices[i], devices[j]))
-        problems.add(From::Domain, Code::XmlError, "host device ", devices[i].type, " '", devices[i].path,
-                     "' is given twice");
+  std::set<std::string> seen;
+  for (const HostDevice& device : devices)
+    if (!seen.insert(identity(device)).second)
+      problems.add(From::Domain, Code::XmlError, "host device ", device.type, " '", device.path, "' is given twice");
 }
 
 void check_controllers(const std::vector<Element>& devices, Problems& problems) {
   std::set<std::vector<std::pair<std::string, std::string>>> seen;
   for (const Element& device : devices) {
-    if (device.name != "controller" || device.attributes.size() < 2) continue;
+    if (device.name != "controller" || device.attributes.size() < 2 || device.attributes[0].second == "usb") continue;
     const auto& [type, index] = std::pair(device.attributes[0], device.attributes[1]);
     if (index.first == "index" && !seen.insert({type, index}).second)
       problems.add(From::Domain, Code::XmlError, "controller '", type.second, "' with index ", index.second,
@@ -176,6 +235,8 @@ std::vector<Problem> validate(const DomainDefinition& definition, const Defaults
   check_vcpus(definition, problems);
   for (const Filesystem& filesystem : definition.filesystems) check_filesystem(filesystem, problems);
   for (const Interface& interface : definition.interfaces) check_interface(interface, problems);
+  check_roots(definition.filesystems, problems);
+  check_unique(definition.interfaces, problems);
   check_consoles(definition.consoles, problems);
   check_disks(definition.disks, problems);
   check_host_devices(definition.host_devices, problems);

@@ -81,6 +81,7 @@ inline constexpr const char* kCapabilityNames[] = {
     "sys_ptrace",      "sys_rawio",   "sys_resource",  "sys_time",   "sys_tty_config", "syslog",
     "wake_alarm"};
 
+inline constexpr const char* kLockFailures[] = {"poweroff", "restart", "pause", "ignore"};
 inline constexpr const char* kClockOffsets[] = {"utc", "localtime", "variable", "timezone", "absolute"};
 inline constexpr const char* kTimerNames[] = {"platform", "pit",      "rtc",         "hpet",
                                               "tsc",      "kvmclock", "hypervclock", "armvtimer"};
@@ -135,7 +136,7 @@ inline constexpr const char* kNicModels[] = {"netfront",
                                              "82545EM",
                                              "82543GC",
                                              "igb"};
-inline constexpr const char* kVirtualPortTypes[] = {"none", "802.1Qbg", "802.1Qbh", "openvswitch", "midonet"};
+inline constexpr const char* kVirtualPortTypes[] = {"802.1Qbg", "802.1Qbh", "openvswitch", "midonet"};
 /// In the order they are printed.
 inline constexpr const char* kVirtualPortParameters[] = {"managerid",  "typeid",      "typeidversion",
                                                          "instanceid", "interfaceid", "profileid"};

@@ -68,7 +68,7 @@ TEST(Validate, FindsEveryProblem) {
   DomainDefinition d;
   d.cpu_tune.shares = 1;
   d.vcpus = 0;
-  d.filesystems.emplace_back();
+  d.filesystems.push_back({.type = FilesystemType::Volume});
   const auto problems = validate(d, kHost);
   const auto has = [&](base::Code code) {
     return std::any_of(problems.begin(), problems.end(), [&](const Problem& p) { return p.code == code; });

@@ -37,8 +37,9 @@ TEST(Defects, D2_SharedNamespaceValueIsEscaped) {
 TEST(Defects, D2_EveryStringSurvives) {
   DomainDefinition d = define(document({.devices = "<filesystem><source dir='/a'/><target dir='/'/></filesystem>"}));
   for (std::string* text : {&d.name, &d.title, &d.description, &d.partition, &d.emulator, &d.os.machine, &d.os.init,
-                            &d.os.init_dir, &d.os.cmdline, &d.filesystems[0].source, &d.filesystems[0].target})
+                            &d.os.init_dir, &d.os.cmdline, &d.filesystems[0].source})
     *text = kSpecial;
+  d.filesystems[0].target = "/" + kSpecial;
   d.os.init_args = {kSpecial};
   d.interfaces.push_back({.source = InterfaceBridge{kSpecial}, .target_dev = kSpecial, .guest_dev = kSpecial});
   d.interfaces[0].mac = {{2, 0, 0, 0, 0, 1}};
@@ -100,6 +101,22 @@ TEST(Defects, N14_DriverFormatWithoutTypeIsKept) {
 TEST(Defects, N14_FilterOfADirectInterfaceIsKept) {
   const std::string device = "<interface type='direct'><source dev='e'/><filterref filter='f'/></interface>";
   EXPECT_EQ(restarted(define(document({.devices = device}))).interfaces.at(0).filter->filter, "f");
+}
+
+TEST(Defects, N14_UserAliasesAreKept) {
+  const std::string alias = "<alias name='ua-mine'/>";
+  for (const std::string& device :
+       {"<filesystem><source dir='/a'/><target dir='/b'/>" + alias + "</filesystem>",
+        "<interface type='ethernet'>" + alias + "</interface>",
+        "<disk><source file='/a'/><target dev='vda'/>" + alias + "</disk>",
+        "<hostdev mode='capabilities' type='misc'><source><char>/a</char></source>" + alias + "</hostdev>",
+        "<serial type='pty'>" + alias + "<address type='isa'/></serial>"}) {
+    const DomainDefinition definition = define(document({.devices = device}));
+    EXPECT_NE(format_domain(definition, View::Inactive).find(alias), std::string::npos) << device;
+    EXPECT_TRUE(restarted(definition) == definition) << device;
+  }
+  EXPECT_EQ(dump(document({.devices = "<sound model='ac97'><alias name='sound0'/></sound>"})).find("alias"),
+            std::string::npos);
 }
 
 TEST(Defects, N16_AllZeroMacIsReplaced) {

@@ -72,6 +72,51 @@ TEST(Hostile, LongTextAndManyElementsBelowTheCap) {
   EXPECT_EQ(code_of(document({.os = "<type>exe</type><init>/i</init>" + many})), base::Code::Ok);
 }
 
+std::string repeated(const std::string& text, std::size_t bytes) {
+  std::string many;
+  many.reserve(bytes + text.size());
+  for (std::size_t number = 0; many.size() < bytes; ++number) {
+    const auto at = text.find('#');
+    many += at == std::string::npos ? text : text.substr(0, at) + std::to_string(number) + text.substr(at + 1);
+  }
+  return many;
+}
+
+TEST(Hostile, A100MiBDocumentIsRefusedUnread) {
+  const std::string xml = repeated("<domain>", 100u << 20);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(code_of(xml), base::Code::XmlError);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+}
+
+/// Every check is linear in what the document has: a list that is compared with itself would take hours here.
+TEST(Hostile, ManyOfEverythingTakesBoundedTime) {
+  constexpr std::size_t kBytes = 1 << 20;
+  const auto within_limit = [](const Pieces& pieces) {
+    const auto start = std::chrono::steady_clock::now();
+    code_of(document(pieces));
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10))
+        << pieces.top.substr(0, 80) << pieces.devices.substr(0, 80);
+  };
+  for (const char* device :
+       {"<disk><source file='#'/><target dev='vda#'/></disk>", "<controller type='ide'/>",
+        "<hostdev mode='capabilities' type='misc'><source><char>/#</char></source></hostdev>",
+        "<smartcard mode='host'/>",
+        "<channel><target type='virtio'/><address type='virtio-serial' controller='#'/></channel>",
+        "<interface type='ethernet'/>", "<filesystem><source dir='a'/><target dir='/'/></filesystem>", "<serial/>",
+        "<video><model type='vga'/></video>"})
+    within_limit({.devices = repeated(device, kBytes)});
+  within_limit({.top = "<features>" + repeated("<acpi/>", kBytes) + "</features>"});
+  within_limit({.top = repeated("<features><kvm/></features>", kBytes)});
+  within_limit({.top = "<idmap>" + repeated("<uid start='#' target='#' count='1'/>", kBytes) + "</idmap>"});
+  within_limit({.top = "<blkiotune>" + repeated("<device><path>#</path></device>", kBytes) + "</blkiotune>"});
+  within_limit({.top = "<cputune>" + repeated("<vcpupin vcpu='#' cpuset='0'/>", kBytes) + "</cputune>"});
+  within_limit({.top = "<metadata>" + repeated("<a xmlns='urn:#'/>", kBytes) + "</metadata>"});
+  within_limit({.top = repeated("<seclabel type='none' model='m#'/>", kBytes)});
+  within_limit({.top = "<sysinfo type='smbios'><bios>" + repeated("<entry name='x'/>", kBytes) + "</bios></sysinfo>"});
+  within_limit({.top = "<cpu><model>m</model>" + repeated("<feature name='f#'/>", kBytes) + "</cpu>"});
+}
+
 TEST(Hostile, BytesThatAreNoText) {
   using std::string_literals::operator""s;
   EXPECT_EQ(code_of("\0\0\0"s), base::Code::XmlDetail);

@@ -147,7 +147,15 @@ class Generator {
     f.readonly = maybe();
     f.driver_format = maybe() ? "raw" : "";
     f.driver_type = maybe() ? "loop" : "";
-    f.space_hard_limit_bytes = optional_number<std::uint64_t>(0, 1u << 30);
+    f.driver_wrpolicy = maybe() ? "immediate" : "";
+    f.model = maybe() ? "virtio" : "";
+    f.multidevs = maybe() ? "remap" : "";
+    f.fmode = optional_number<unsigned>(1, 0777);
+    f.dmode = optional_number<unsigned>(1, 0777);
+    if (maybe()) f.address = Element{.name = "address", .attributes = {{"type", "usb"}, {"port", text()}}};
+    if (maybe()) f.others = {{.name = "alias", .attributes = {{"name", "ua-" + text()}}}};
+    f.space_soft_limit_bytes = optional_number<std::uint64_t>(1, 1u << 30);
+    f.space_hard_limit_bytes = optional_number<std::uint64_t>(1, 1u << 30);
     return f;
   }
 
@@ -186,12 +194,21 @@ class Generator {
     repeat([&] { i.routes.push_back({"ipv4", "10.0.0.0", "192.0.2.1", 8, optional_number<unsigned>(1, 99), ""}); });
     if (maybe()) i.vlan = Vlan{true, {{5, "tagged"}, {6, ""}}};
     if (maybe()) i.bandwidth = Bandwidth{BandwidthRate{number(1, 999), 7, std::nullopt, std::nullopt}, std::nullopt};
-    if (maybe()) i.filter = FilterReference{text(), {{text(), text()}}};
+    if (maybe()) i.virtual_port = VirtualPort{"802.1Qbh", {{"profileid", text()}}};
+    if (maybe()) i.port_isolated = maybe();
+    i.script = optional_text();
+    i.downscript = optional_text();
+    i.mac_type = maybe() ? "static" : "";
+    i.mac_check = maybe() ? "no" : "";
+    if (maybe()) i.others.push_back({.name = "boot", .attributes = {{"order", text()}}});
+    if (maybe()) i.others.push_back({.name = "attributes", .attributes = {{"trustGuestRxFilters", "yes"}}});
+    if (maybe()) i.filter = FilterReference{text(), {{"IP", "192.0.2." + std::to_string(number(0, 255))}}};
     return i;
   }
 
   Console console(std::size_t number) {
     Console console{.target_type = maybe() ? "lxc" : "sclp"};
+    if (maybe()) console.others = {{.name = "log", .attributes = {{"file", text()}, {"append", "on"}}}};
     if (maybe()) console.path = "/dev/pts/" + std::to_string(number);
     if (maybe()) console.alias = "console" + std::to_string(number);
     return console;
@@ -202,6 +219,15 @@ class Generator {
       const std::string letter(1, static_cast<char>('a' + d.disks.size()));
       d.disks.push_back(
           {.type = maybe() ? "block" : "file", .source = text(), .target = "vd" + letter, .bus = "virtio"});
+      Disk& disk = d.disks.back();
+      disk.driver_name = maybe() ? "nbd" : "";
+      disk.driver_format = maybe() ? pick(kStorageFormats) : "";
+      disk.driver_cache = maybe() ? "none" : "";
+      disk.startup_policy = maybe() ? pick(kStartupPolicies) : "";
+      disk.readonly = maybe();
+      if (maybe()) disk.address = DriveAddress{1, 2, 3, static_cast<unsigned>(number(0, 9))};
+      if (maybe()) disk.others.push_back({.name = "serial", .text = text()});
+      if (maybe()) disk.others.push_back({.name = "driver", .attributes = {{"io", "native"}}});
     });
     repeat([&] {
       d.host_devices.push_back({.mode = HostDeviceMode::Capabilities,
@@ -210,6 +236,20 @@ class Generator {
     });
     if (maybe())
       d.host_devices.push_back({.type = "usb", .managed = maybe(), .usb_product = UsbProduct{0x1234, 0xbeef}});
+    if (maybe())
+      d.host_devices.push_back({.type = "usb", .startup_policy = "optional", .usb_address = UsbAddress{1, 2}});
+    if (maybe())
+      d.host_devices.push_back({.mode = HostDeviceMode::Capabilities,
+                                .type = "net",
+                                .path = text(),
+                                .ips = {{"192.0.2.9", "ipv4", 24, ""}},
+                                .routes = {{"", "10.0.0.0", "192.0.2.1", 8, std::nullopt, ""}}});
+    if (maybe()) d.other_devices.push_back({.name = "sound", .attributes = {{"model", "ac97"}}});
+    if (maybe()) d.other_devices.push_back({.name = "panic", .attributes = {{"model", "isa"}}});
+    if (maybe())
+      d.others.push_back({.name = "pm", .children = {{.name = "suspend-to-mem", .attributes = {{"enabled", "no"}}}}});
+    if (maybe()) d.others.push_back({.name = "launchSecurity", .attributes = {{"type", "s390-pv"}}});
+    if (maybe()) d.others.push_back({.name = "smbios", .attributes = {{"mode", "host"}}});
   }
 
   std::mt19937 random_;

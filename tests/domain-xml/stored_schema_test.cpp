@@ -34,12 +34,17 @@ void write_value(Writer& writer, const StoredAttribute& attribute) {
   writer.close();
 }
 
+void write_unit(Writer& writer) {
+  writer.open("optional").open("attribute").attribute("name", "unit").close().close();
+}
+
 void write_attribute(Writer& writer, const StoredAttribute& attribute) {
   if (!attribute.required) writer.open("optional");
   writer.open("attribute").attribute("name", attribute.name);
   write_value(writer, attribute);
   writer.close();
   if (!attribute.required) writer.close();
+  if (attribute.size) write_unit(writer);
 }
 
 bool may_have_alias(std::string_view parent) {
@@ -75,6 +80,7 @@ void write_content(Writer& writer, std::string_view path, const StoredGrammar& g
     else
       write_attribute(writer, attribute);
   }
+  if (grammar.has_size) write_unit(writer);
   if (grammar.has_text)
     writer.empty("text");
   else if (!grammar.children.empty())

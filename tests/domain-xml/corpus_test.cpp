@@ -1,0 +1,53 @@
+// tests/data/corpus: documents over the whole grammar, good and bad. What defines comes back from its own text, or a
+// restart of the daemon would lose it; what does not is refused by us and not by an accident.
+// tests/system/compare-xml.sh compares the same documents with libvirt's own driver.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "documents.hpp"
+#include "domain-xml/format.hpp"
+#include "domain-xml/parse.hpp"
+
+namespace domain_xml {
+namespace {
+
+std::vector<std::pair<std::string, std::string>> corpus() {
+  std::vector<std::pair<std::string, std::string>> documents;
+  for (const auto& entry : std::filesystem::directory_iterator(TEST_DATA_DIR "/corpus")) {
+    if (entry.path().extension() != ".xml") continue;
+    std::ostringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    documents.emplace_back(entry.path().filename().string(), text.str());
+  }
+  return documents;
+}
+
+TEST(Corpus, WhatDefinesComesBack) {
+  std::size_t defined = 0;
+  for (const auto& [name, xml] : corpus()) {
+    DomainDefinition definition;
+    if (error_of([&] { definition = define(xml); })) continue;
+    ++defined;
+    const std::string text = format_domain(definition, View::Inactive);
+    const auto error = error_of([&] { EXPECT_EQ(dump(text), text) << name; });
+    EXPECT_FALSE(error.has_value()) << name << ": " << error->message();
+    const auto status = error_of(
+        [&] { EXPECT_TRUE(parse_status_domain(format_domain(definition, View::Status, 7)) == definition) << name; });
+    EXPECT_FALSE(status.has_value()) << name << ": " << status->message();
+  }
+  EXPECT_GE(defined, 500u);
+}
+
+TEST(Corpus, RefusalsSayWhat) {
+  for (const auto& [name, xml] : corpus()) {
+    const auto error = error_of([&] { define(xml); });
+    if (!error) continue;
+    EXPECT_FALSE(error->message().empty()) << name;
+  }
+}
+
+}  // namespace
+}  // namespace domain_xml
