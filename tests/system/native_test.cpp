@@ -16,8 +16,8 @@ class NativeTest : public SystemTest {
     return xml ? xml.get() : "";
   }
   std::string to_native(const char* format, const std::string& xml) {
-    const std::unique_ptr<char, decltype(&free)> text(
-        virConnectDomainXMLToNative(connection_, format, xml.c_str(), 0), free);
+    const std::unique_ptr<char, decltype(&free)> text(virConnectDomainXMLToNative(connection_, format, xml.c_str(), 0),
+                                                      free);
     return text ? text.get() : "";
   }
   std::string lxc_config() const {
