@@ -241,8 +241,8 @@ void Attempt::undo() noexcept {
       if (!parts_.group->remove(kEndLimit))
         base::log::warning("domain '{}': cgroup '{}' stays behind", parts_.name, parts_.group->path());
     }
-  } catch (const base::Error& error) {
-    base::log::warning("domain '{}': undoing a failed start: {}", parts_.name, error.message());
+  } catch (const std::exception& error) {
+    base::log::warning("domain '{}': undoing a failed start: {}", parts_.name, error.what());
   }
   if (listening_) ::unlink((parts_.run_directory + "/" + parts_.socket_name).c_str());
 }
