@@ -104,9 +104,8 @@ struct Group::Impl {
   AttachPoint attach_point(const char* leaf) const;
   bool remove(std::chrono::milliseconds limit) noexcept;
   bool remove_now() noexcept;
-  bool exists() const;
   void create_parts(bool first);
-  void remove_left_over();
+  void remove_left_over() const;
   bool kill_v2(Scope scope) const;
   void kill_one_by_one(Scope scope) const;
   /// Every process is in every hierarchy. Two of them are asked, lest one half way in be missed: v2, where a process
@@ -153,22 +152,32 @@ void Group::Impl::apply_change(const Limits& limits, const Limits& now) const {
     attach_device_program(part.directory, *limits.devices);
 }
 
-bool Group::Impl::exists() const {
-  return std::any_of(hierarchy.mounts().begin(), hierarchy.mounts().end(), [this](const Mount& mount) {
-    return used_by_containers(mount) && ::access((mount.path + path).c_str(), F_OK) == 0;
-  });
-}
-
 void Group::Impl::create_parts(bool first) {
-  for (const auto& mount : hierarchy.mounts())
-    if (joined_first(mount) == first && used_by_containers(mount)) parts.push_back(create_part(mount, partition, name));
+  for (const auto& mount : hierarchy.mounts()) {
+    if (joined_first(mount) != first || !used_by_containers(mount)) continue;
+    auto part = create_part(mount, partition, name);
+    if (!part) {
+      remove_left_over();
+      part = create_part(mount, partition, name);
+    }
+    if (!part) base::fail(Code::OperationFailed, "cgroup '", path, "' is being made by somebody else");
+    parts.push_back(std::move(*part));
+  }
 }
 
-/// Every hierarchy is asked before any is touched: a process half way in may be in one only.
-void Group::Impl::remove_left_over() {
+/// Of an earlier group with this path, in the hierarchies this one has nothing in yet. All of them are asked before any
+/// is touched: a process half way in may be in one only.
+void Group::Impl::remove_left_over() const {
+  std::vector<Part> old;
+  for (const auto& mount : hierarchy.mounts()) {
+    const bool ours = std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return part.mount == mount; });
+    if (ours || !used_by_containers(mount)) continue;
+    if (auto directory = Directory::open(mount.path + path)) old.push_back({mount, std::move(*directory)});
+  }
   std::vector<int> pids;
-  for (const auto& part : parts) part.directory.collect_processes(pids);
-  if (!pids.empty() || !remove_now())
+  for (const auto& part : old) part.directory.collect_processes(pids);
+  const auto remove = [](const Part& part) { return part.remove(); };
+  if (!pids.empty() || !std::all_of(old.begin(), old.end(), remove))
     base::fail(Code::OperationFailed, "cgroup '", path, "' already exists and has processes");
 }
 
@@ -194,8 +203,6 @@ Group Group::begin(const Hierarchy& hierarchy, const std::string& partition, con
   impl->partition = normalize_partition(partition);
   impl->name = leaf;
   impl->path = impl->partition + "/" + leaf;
-  if (impl->exists())
-    if (auto old = open(hierarchy, partition, leaf)) old->impl_->remove_left_over();
   impl->owned = true;
   impl->create_parts(true);
   if (const Part* part = impl->v2()) part->make_leaves();

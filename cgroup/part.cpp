@@ -49,12 +49,11 @@ Directory make_partition(const Mount& mount, const std::string& partition) {
   return std::move(*at);
 }
 
-Directory make_container_directory(const Directory& partition, const std::string& leaf) {
-  if (!partition.make_child(leaf))
-    base::fail(Code::OperationFailed, "cgroup '", partition.path(), "/", leaf, "' exists already");
+std::optional<Directory> make_container_directory(const Directory& partition, const std::string& leaf) {
+  if (!partition.make_child(leaf)) return std::nullopt;
   auto made = partition.child(leaf);
   if (!made) base::fail(Code::SystemError, "cgroup '", partition.path(), "/", leaf, "' vanished");
-  return std::move(*made);
+  return made;
 }
 
 }  // namespace
@@ -82,9 +81,11 @@ bool Part::remove() const noexcept {
   return directory.remove();
 }
 
-Part create_part(const Mount& mount, const std::string& partition, const std::string& leaf) {
+std::optional<Part> create_part(const Mount& mount, const std::string& partition, const std::string& leaf) {
   const Directory parent = make_partition(mount, partition);
-  Part part{mount, make_container_directory(parent, leaf)};
+  auto made = make_container_directory(parent, leaf);
+  if (!made) return std::nullopt;
+  Part part{mount, std::move(*made)};
   try {
     prepare_new_directory(mount, part.directory);
   } catch (...) {

@@ -27,8 +27,8 @@ struct Part {
   bool remove() const noexcept;
 };
 
-/// Makes `partition`/`leaf` in one hierarchy, missing parts of the (shared, never removed) partition included.
-/// OperationFailed if it is there already.
-Part create_part(const Mount& mount, const std::string& partition, const std::string& leaf);
+/// Makes `partition`/`leaf` in one hierarchy, missing parts of the (shared, never removed) partition included. nullopt
+/// if it is there already.
+std::optional<Part> create_part(const Mount& mount, const std::string& partition, const std::string& leaf);
 
 }  // namespace cgroup
