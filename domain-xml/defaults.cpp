@@ -16,7 +16,8 @@ namespace {
 void complete_interface(Interface& interface) {
   if (interface.mac == MacAddress{}) interface.mac = random_mac();
   if (!interface.virtual_port) return;
-  auto& [type, parameters] = *interface.virtual_port;
+  const std::string& type = interface.virtual_port->type;
+  auto& parameters = interface.virtual_port->parameters;
   const auto make_up = [&](const char* name) {
     if (!parameters.contains(name)) parameters[name] = base::format_uuid(base::Uuid::random());
   };
