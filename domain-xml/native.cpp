@@ -127,10 +127,7 @@ Filesystem native_root(const DomainDefinition& definition) {
   if (root->type != FilesystemType::Mount && root->type != FilesystemType::Block && root->type != FilesystemType::File)
     base::fail(base::Code::ConfigUnsupported, "a root filesystem of type '", word_for(kFilesystemTypes, root->type),
                "' cannot be said in this format");
-  Filesystem plain = *root;
-  // Without its overlay, writing would reach the directory that the overlay protects.
-  if (definition.extension.overlay) plain.readonly = true;
-  return plain;
+  return *root;
 }
 
 }  // namespace domain_xml

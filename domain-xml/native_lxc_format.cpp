@@ -13,10 +13,14 @@ namespace domain_xml {
 namespace {
 
 void write_root(LxcWriter& writer, const Filesystem& root, const std::optional<RootOverlay>& overlay) {
-  if (overlay && !overlay->directory.empty() && (root.source + overlay->directory).find(':') == std::string::npos)
-    return writer.line("lxc.rootfs.path", "overlay:" + root.source + ":" + overlay->directory + "/upper");
-  writer.line("lxc.rootfs.path", (root.type == FilesystemType::File ? "loop:" : "") + root.source);
-  if (root.readonly) writer.line("lxc.rootfs.options", "ro");
+  const bool said =
+      overlay && !overlay->directory.empty() && (root.source + overlay->directory).find(':') == std::string::npos;
+  if (said)
+    writer.line("lxc.rootfs.path", "overlay:" + root.source + ":" + overlay->directory + "/upper");
+  else
+    writer.line("lxc.rootfs.path", (root.type == FilesystemType::File ? "loop:" : "") + root.source);
+  // Without its overlay, writing would reach the directory that the overlay protects.
+  if (root.readonly || (overlay && !said)) writer.line("lxc.rootfs.options", "ro");
 }
 
 void write_mounts(LxcWriter& writer, const DomainDefinition& definition) {

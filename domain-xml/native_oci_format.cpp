@@ -107,7 +107,9 @@ std::string make_config(const DomainDefinition& definition, const std::string& n
   JsonOwner config = make_object();
   set(config, "ociVersion", std::string("1.0.2"));
   set(config, "hostname", definition.name);
-  set(config, "root", make_root(native_root(definition)));
+  Filesystem root = native_root(definition);
+  if (definition.extension.overlay) root.readonly = true;  // or writing would reach what the overlay protects
+  set(config, "root", make_root(root));
   set(config, "process", oci_process(definition));
   set(config, "mounts", make_mounts(definition));
   set(config, "linux", make_linux(definition));

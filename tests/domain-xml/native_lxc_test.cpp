@@ -230,6 +230,9 @@ TEST(NativeLxc, WhatGoesIntoOurOwnElementAndBack) {
   const std::string text = to_native(kLxc, definition);
   EXPECT_THAT(text, HasSubstr("lxc.rootfs.path = overlay:/srv/base:/srv/web/upper\n"));
   EXPECT_EQ(convert_native(kLxc, text).definition.extension, definition.extension);
+  DomainDefinition readonly = definition;
+  readonly.filesystems.at(0).readonly = true;
+  EXPECT_TRUE(convert_native(kLxc, to_native(kLxc, readonly)).definition.filesystems.at(0).readonly);
   DomainDefinition in_memory = definition;
   in_memory.extension.overlay = RootOverlay{};
   EXPECT_THAT(to_native(kLxc, in_memory), HasSubstr("lxc.rootfs.path = /srv/base\nlxc.rootfs.options = ro\n"))
