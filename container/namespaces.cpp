@@ -61,10 +61,14 @@ void hand_over_network(const PlanView& plan, int control) {
   close(socket);
 }
 
-void enter_cgroup(const PlanView& plan, const int* attach_files, int count) {
+void join_cgroups(const int* attach_files, int count, const char* who) {
   for (int i = 0; i < count; i++) {
-    if (!write_text(attach_files[i], "0")) give_up("enter cgroup", plan.name);
+    if (!write_text(attach_files[i], "0")) give_up("enter cgroup", who);
   }
+}
+
+void enter_cgroup(const PlanView& plan, const int* attach_files, int count) {
+  join_cgroups(attach_files, count, plan.name);
   if ((plan.namespaces & CLONE_NEWCGROUP) != 0 && unshare(CLONE_NEWCGROUP) != 0)
     give_up("unshare cgroup namespace", plan.name);
 }

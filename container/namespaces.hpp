@@ -14,7 +14,10 @@ int map_ids(const PlanView& plan, pid_t child);
 
 /// Child. The network goes first, so that the daemon makes the links while the mounts are made.
 void hand_over_network(const PlanView& plan, int control);
-/// Writes "0" to each attach file, then makes that cgroup the root of what the container sees.
+/// Writes "0" to each attach file. The process joins by itself, because writing another one's pid would wait for an RCU
+/// grace period (cgroup v1). `who` is named in the failure.
+void join_cgroups(const int* attach_files, int count, const char* who);
+/// Joins, then makes that cgroup the root of what the container sees.
 void enter_cgroup(const PlanView& plan, const int* attach_files, int count);
 void become_mapped_root();
 

@@ -98,6 +98,10 @@ concept NodeLike = requires(const T& t) {
   t.major;
 };
 template <typename T>
+concept LimitLike = requires(const T& t) {
+  t.resource;
+};
+template <typename T>
 concept LinkLike = requires(const T& t) {
   t.path, t.target;
 }
@@ -137,14 +141,8 @@ void fields(Io& io, Link& link) {
   io.text(link.target);
 }
 
-template <typename Io>
-void fields(Io& io, ResourceLimit& limit) {
-  io.number(limit.resource);
-  io.number(limit.soft);
-  io.number(limit.hard);
-}
-template <typename Io>
-void fields(Io& io, const ResourceLimit& limit) {
+template <typename Io, LimitLike Limit>
+void fields(Io& io, Limit& limit) {
   io.number(limit.resource);
   io.number(limit.soft);
   io.number(limit.hard);

@@ -19,6 +19,7 @@
 #include "container/console_relay.hpp"
 #include "container/failure.hpp"
 #include "container/mount_target.hpp"
+#include "container/namespaces.hpp"
 #include "container/small_text.hpp"
 #include "container/system_calls.hpp"
 
@@ -319,10 +320,8 @@ void report_failed_start(const char* step, const char* object, int error) {
 }
 
 void enter_own_cgroups(const int* files, int count) {
-  for (int i = 0; i < count; i++) {
-    if (!write_text(files[i], "0")) give_up("enter cgroup", "supervisor");
-    close(files[i]);
-  }
+  join_cgroups(files, count, "supervisor");
+  for (int i = 0; i < count; i++) close(files[i]);
 }
 
 void look_at_control() {

@@ -24,8 +24,7 @@ void report_failed_start(const char* step, const char* object, int error);
 /// Used by both of them; one per process.
 extern Supervised supervised;
 
-/// The supervisor joins by writing "0" itself, because writing another process's pid would wait for an RCU grace period
-/// (cgroup v1). Closes the files.
+/// join_cgroups() for the supervisor, which closes the files.
 void enter_own_cgroups(const int* files, int count);
 /// What the daemon has sent by now, or its end.
 void look_at_control();
