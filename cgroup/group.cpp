@@ -49,8 +49,7 @@ void apply_write(const Directory& directory, const ControlWrite& write) {
 }
 
 bool joined_first(const Mount& mount) {
-  const auto& all = mount.controllers;
-  return mount.version == 2 || std::find(all.begin(), all.end(), "memory") != all.end();
+  return mount.version == 2 || mount.has("memory");
 }
 
 }  // namespace
@@ -101,7 +100,7 @@ struct Group::Impl {
   void apply_new(const Limits& limits) const;
   void apply_change(const Limits& limits, const Limits& now) const;
   base::Fd v2_leaf(const char* leaf) const;
-  AttachPoint attach_point(const char* leaf) const;
+  std::vector<base::Fd> tasks(const char* leaf) const;
   bool remove(std::chrono::milliseconds limit) noexcept;
   bool remove_now() noexcept;
   void create_parts(bool first);
@@ -249,16 +248,11 @@ base::Fd Group::Impl::v2_leaf(const char* leaf) const {
   return part ? part->directory.open_file(leaf, O_RDONLY | O_DIRECTORY) : base::Fd();
 }
 
-AttachPoint Group::Impl::attach_point(const char* leaf) const {
-  AttachPoint point;
+std::vector<base::Fd> Group::Impl::tasks(const char* leaf) const {
+  std::vector<base::Fd> files;
   for (const auto& part : parts)
-    if (part.mount.version == 1) point.files.push_back(part.open_attach_file(leaf));
-  point.v1_count = point.files.size();
-  point.v2_directory = v2_leaf(leaf);
-  if (const Part* part = v2()) {
-    point.files.push_back(part->open_attach_file(leaf));
-  }
-  return point;
+    if (part.mount.version == 1) files.push_back(part.open_tasks(leaf));
+  return files;
 }
 
 base::Fd Group::supervisor_directory() const {
@@ -268,11 +262,11 @@ base::Fd Group::payload_directory() const {
   return impl_->v2_leaf(kPayloadLeaf);
 }
 
-AttachPoint Group::supervisor_attach_point() const {
-  return impl_->attach_point(kSupervisorLeaf);
+std::vector<base::Fd> Group::supervisor_tasks() const {
+  return impl_->tasks(kSupervisorLeaf);
 }
-AttachPoint Group::payload_attach_point() const {
-  return impl_->attach_point(kPayloadLeaf);
+std::vector<base::Fd> Group::payload_tasks() const {
+  return impl_->tasks(kPayloadLeaf);
 }
 
 std::vector<std::string> Group::payload_directories() const {

@@ -20,16 +20,6 @@ namespace cgroup {
 /// Which processes a call means: the container's own, or the supervisor as well.
 enum class Scope { Payload, Everything };
 
-/// How a process gets in. v1: writing "0" to each `tasks` file from the single-threaded process itself avoids the
-/// kernel's RCU wait (measured 10 ms for another process's pid). v2: clone3 with CLONE_INTO_CGROUP, or "0" to
-/// cgroup.procs; the latter waits for RCU even for the writer itself (measured 12 ms), so a process born in
-/// `v2_directory` writes only the first `v1_count` files.
-struct AttachPoint {
-  std::vector<base::Fd> files;  // write "0" to each: v1 tasks files and, last, for v2, cgroup.procs
-  std::size_t v1_count = 0;     // how many of `files` are v1
-  base::Fd v2_directory;        // for CLONE_INTO_CGROUP; empty when no v2 hierarchy is mounted
-};
-
 class Group {
  public:
   static constexpr std::chrono::milliseconds kFreezeTimeout{2000};
@@ -41,7 +31,7 @@ class Group {
                       const Limits& limits);
   /// The same in two steps, for a supervisor that sets up while the rest is made. After begin() there is what must be
   /// joined first, by birth (v2) or lest its memory be charged to somebody else (v1 memory): the directories below and
-  /// supervisor_attach_point(). complete() makes the others and applies the limits.
+  /// supervisor_tasks(). complete() makes the others and applies the limits.
   static Group begin(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf);
   void complete(const Limits& limits);
   /// Finds the group a previous daemon made; nullopt if its directories are gone. Like one released: the destructor
@@ -57,11 +47,14 @@ class Group {
 
   /// "/machine/lxc-web.libvirt-lxc": the path below each mount.
   const std::string& path() const;
-  /// The v2 leaves, for CLONE_INTO_CGROUP; empty when no v2 hierarchy is mounted.
+  /// How a process gets in. v2: born there by clone3 with CLONE_INTO_CGROUP, because writing cgroup.procs waits for RCU
+  /// even for the writer itself (measured 12 ms). Empty when no v2 hierarchy is mounted.
   base::Fd supervisor_directory() const;
   base::Fd payload_directory() const;
-  AttachPoint supervisor_attach_point() const;
-  AttachPoint payload_attach_point() const;
+  /// v1: the single-threaded process writes "0" to each of these `tasks` files itself; another process's pid would wait
+  /// for RCU (measured 10 ms).
+  std::vector<base::Fd> supervisor_tasks() const;
+  std::vector<base::Fd> payload_tasks() const;
 
   /// Directories (one per hierarchy) for the payload leaf, with the mount each belongs to: for mounting inside the
   /// container and for giving to the mapped root.

@@ -63,6 +63,10 @@ const MountLine* best_mount(const std::vector<MountLine>& lines, std::string_vie
 
 }  // namespace
 
+bool Mount::has(std::string_view controller) const {
+  return contains(controllers, controller);
+}
+
 bool used_by_containers(const Mount& mount) {
   constexpr std::array<std::string_view, 9> kUsed = {"cpu",     "cpuacct", "cpuset", "memory",      "devices",
                                                      "freezer", "blkio",   "pids",   "name=systemd"};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cgroup {
@@ -12,6 +13,7 @@ struct Mount {
   std::string path;                      // mount point
   std::vector<std::string> controllers;  // v1: co-mounted ones, or "name=systemd"; v2: cgroup.controllers
   std::string own_path;                  // the daemon's own cgroup there ("/" or "/a/b"), from /proc/self/cgroup
+  bool has(std::string_view controller) const;
   bool operator==(const Mount&) const = default;
 };
 

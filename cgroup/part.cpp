@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -15,10 +14,6 @@ namespace {
 
 using base::Code;
 
-bool has(const Mount& mount, const char* controller) {
-  return std::find(mount.controllers.begin(), mount.controllers.end(), controller) != mount.controllers.end();
-}
-
 /// The payload needs a directory of its own wherever the container's directory has limits it must not rewrite, or a
 /// state (frozen) the supervisor must not share. cpuacct alone only counts: a directory less to make at every start.
 bool wants_payload_leaf(const Mount& mount) {
@@ -29,8 +24,8 @@ bool wants_payload_leaf(const Mount& mount) {
 /// before 5.11).
 void prepare_new_directory(const Mount& mount, const Directory& directory) {
   if (mount.version != 1) return;
-  if (has(mount, "cpuset")) inherit_cpuset(directory);
-  if (has(mount, "memory") && parse_number(directory.read("memory.use_hierarchy").value_or("1")) == 0)
+  if (mount.has("cpuset")) inherit_cpuset(directory);
+  if (mount.has("memory") && parse_number(directory.read("memory.use_hierarchy").value_or("1")) == 0)
     directory.write("memory.use_hierarchy", "1");
 }
 
@@ -63,10 +58,9 @@ Directory Part::payload() const {
   return Directory(directory.open_file(".", O_PATH | O_DIRECTORY), directory.path());
 }
 
-base::Fd Part::open_attach_file(const char* leaf) const {
-  const bool own = mount.version == 2 || (leaf == std::string_view(kPayloadLeaf) && wants_payload_leaf(mount));
-  const std::string prefix = own ? std::string(leaf) + "/" : "";
-  return directory.open_file(prefix + (mount.version == 2 ? "cgroup.procs" : "tasks"), O_WRONLY);
+base::Fd Part::open_tasks(const char* leaf) const {
+  const bool own = leaf == std::string_view(kPayloadLeaf) && wants_payload_leaf(mount);
+  return directory.open_file(own ? std::string(leaf) + "/tasks" : "tasks", O_WRONLY);
 }
 
 void Part::make_leaves() const {

@@ -19,8 +19,8 @@ struct Part {
   std::optional<Directory> leaf(const char* name) const { return directory.child(name); }
   /// The payload's own leaf, or the container's directory where it has none.
   Directory payload() const;
-  /// The control file (`tasks`, `cgroup.procs`) of the directory that the processes of `leaf` live in.
-  base::Fd open_attach_file(const char* leaf) const;
+  /// v1: the `tasks` file of the directory that the processes of `leaf` live in.
+  base::Fd open_tasks(const char* leaf) const;
   /// Both leaves on v2, which allows no processes beside children. On v1 the supervisor lives in the directory itself.
   void make_leaves() const;
   /// rmdir of the leaves and whatever else is below, and of the directory. False while something in it is alive.

@@ -47,11 +47,15 @@ void terminate_texts(ControlMessage& message) {
   message.failed.object[sizeof message.failed.object - 1] = '\0';
 }
 
-/// Born in its v2 directory, a process only has v1 left to join. How many files that are.
-std::uint32_t add_files(std::vector<int>& fds, const cgroup::AttachPoint& point) {
-  const std::size_t count = point.v2_directory ? point.v1_count : point.files.size();
-  for (std::size_t i = 0; i < count; ++i) fds.push_back(point.files[i].get());
-  return static_cast<std::uint32_t>(count);
+std::uint32_t add_files(std::vector<int>& fds, const std::vector<base::Fd>& files) {
+  for (const auto& file : files) fds.push_back(file.get());
+  return static_cast<std::uint32_t>(files.size());
+}
+
+std::uint32_t add_if_there(std::vector<int>& fds, int fd) {
+  if (fd < 0) return 0;
+  fds.push_back(fd);
+  return 1;
 }
 
 struct SocketAddress {
@@ -89,19 +93,18 @@ bool ControlSocket::send(Type type, std::uint32_t number, int attached_fd) {
   return send_or_gone(fd_.get(), &header, sizeof header, fds);
 }
 
-bool ControlSocket::send_start(int plan, std::uint64_t plan_size, int log, int listener, const base::Fd& v2_payload,
-                               const cgroup::AttachPoint& first) {
+bool ControlSocket::send_start(const Start& start) {
   protocol::StartMessage message{};
   message.header = make_header(Type::Start, sizeof message);
-  message.plan_size = plan_size;
-  std::vector<int> fds = {plan, log, listener};
-  message.has_v2_directory = v2_payload ? 1 : 0;
-  if (v2_payload) fds.push_back(v2_payload.get());
-  message.first_files = add_files(fds, first);
+  message.plan_size = start.plan_size;
+  std::vector<int> fds = {start.plan, start.log, start.listener};
+  message.has_v2_directory = add_if_there(fds, start.v2_payload);
+  message.has_empty_root = add_if_there(fds, start.empty_root);
+  message.first_files = add_files(fds, start.tasks);
   return send_or_gone(fd_.get(), &message, sizeof message, fds);
 }
 
-bool ControlSocket::send_attach(const cgroup::AttachPoint& supervisor, const cgroup::AttachPoint& payload) {
+bool ControlSocket::send_attach(const std::vector<base::Fd>& supervisor, const std::vector<base::Fd>& payload) {
   std::vector<int> fds;
   const std::uint32_t own = add_files(fds, supervisor);
   add_files(fds, payload);

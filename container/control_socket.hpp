@@ -8,7 +8,6 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
-#include "cgroup/group.hpp"
 #include "container/supervisor_protocol.hpp"
 
 namespace container {
@@ -33,10 +32,17 @@ class ControlSocket {
 
   /// False when the supervisor is gone.
   bool send(protocol::Type type, std::uint32_t number = 0, int attached_fd = -1);
-  /// `first` are the cgroup files to join at once; `v2_payload` may be empty.
-  bool send_start(int plan, std::uint64_t plan_size, int log, int listener, const base::Fd& v2_payload,
-                  const cgroup::AttachPoint& first);
-  bool send_attach(const cgroup::AttachPoint& supervisor, const cgroup::AttachPoint& payload);
+  struct Start {
+    int plan = -1;
+    std::uint64_t plan_size = 0;
+    int log = -1, listener = -1;
+    int v2_payload = -1;          // -1 without v2
+    int empty_root = -1;          // -1: init copies the host's mounts
+    std::vector<base::Fd> tasks;  // to join at once
+  };
+  bool send_start(const Start& start);
+  /// The `tasks` files of the supervisor and of init.
+  bool send_attach(const std::vector<base::Fd>& supervisor, const std::vector<base::Fd>& payload);
 
   /// What is there now, without waiting.
   ControlMessage receive_now();

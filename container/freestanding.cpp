@@ -315,6 +315,12 @@ int personality(unsigned long persona) {
 int unshare(int flags) {
   return call_int(__NR_unshare, flags);
 }
+int setns(int fd, int type) {
+  return call_int(__NR_setns, fd, type);
+}
+int chroot(const char* path) {
+  return call_int(__NR_chroot, path);
+}
 int sethostname(const char* name, size_t size) {
   return call_int(__NR_sethostname, name, size);
 }

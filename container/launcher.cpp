@@ -1,6 +1,7 @@
 #include "container/launcher.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -11,11 +12,13 @@
 #include <cerrno>
 #include <ctime>
 #include <future>
+#include <mutex>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/container_links.hpp"
 #include "container/control_socket.hpp"
+#include "container/empty_root.hpp"
 #include "container/plan_codec.hpp"
 #include "container/plan_container.hpp"
 #include "container/spawn.hpp"
@@ -122,18 +125,21 @@ class Attempt {
   void complete_group(const ContainerPlan& plan, const cgroup::Limits& limits) {
     parts_.group->complete(limits);
     give_payload(*parts_.group, plan);
-    parts_.supervisor = spawning_.get();
-    if (!parts_.control.send_attach(parts_.group->supervisor_attach_point(), parts_.group->payload_attach_point()))
+    if (!parts_.control.send_attach(parts_.group->supervisor_tasks(), parts_.group->payload_tasks()))
       fail_for_hang_up();
-    parts_.facts.supervisor_pid = parts_.supervisor.pid();
-    parts_.facts.supervisor_start_time = base::process_start_time(parts_.supervisor.pid());
   }
-  void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log);
+  /// `empty_root`: -1 when init has to see the host's mounts while it sets up.
+  void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log, int empty_root);
   protocol::StatusMessage await_ready(const std::vector<LinkPlan>& links, LinkNames& names, Deadline deadline);
   ContainerParts commit(const protocol::StatusMessage& ready);
 
  private:
   void undo() noexcept;
+  /// Throws why it could not be spawned.
+  base::PidFd& supervisor() {
+    if (spawning_.valid()) parts_.supervisor = spawning_.get();
+    return parts_.supervisor;
+  }
   [[noreturn]] void fail_for_hang_up();
   void make_network(const std::vector<LinkPlan>& plans, LinkNames& names, ControlMessage& message);
 
@@ -145,10 +151,12 @@ class Attempt {
 
 /// Spawned by a thread of its own, since that takes until the supervisor is executed, and the kernel finds another CPU
 /// for both. What it is to do is waiting in its socket then.
-void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log) {
+void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log,
+                               int empty_root) {
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   parts_.control = ControlSocket(std::move(ours));
-  auto spawn = [&, control = std::move(theirs), v2_directory = parts_.group->supervisor_directory()] {
+  auto spawn = [&, far_end = std::move(theirs), v2_directory = parts_.group->supervisor_directory()]() mutable {
+    const base::Fd control = std::move(far_end);  // closed at the end, lest a supervisor that is gone seem to be there
     return spawn_supervisor({.program = config.supervisor_path,
                              .name = parts_.name,
                              .control = control.get(),
@@ -159,18 +167,21 @@ void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan
   const base::Fd listener = listen_at(parts_.run_directory, parts_.socket_name);
   listening_ = true;
   const std::string bytes = encode_plan(plan);
-  const base::Fd file = plan_file(bytes);
-  if (parts_.control.send_start(file.get(), bytes.size(), log.get(), listener.get(), parts_.group->payload_directory(),
-                                parts_.group->supervisor_attach_point()))
-    return;
-  parts_.supervisor = spawning_.get();  // throws what the socket cannot say
-  fail_for_hang_up();
+  const base::Fd file = plan_file(bytes), v2_payload = parts_.group->payload_directory();
+  if (!parts_.control.send_start({.plan = file.get(),
+                                  .plan_size = bytes.size(),
+                                  .log = log.get(),
+                                  .listener = listener.get(),
+                                  .v2_payload = v2_payload.get(),
+                                  .empty_root = empty_root,
+                                  .tasks = parts_.group->supervisor_tasks()}))
+    fail_for_hang_up();
 }
 
 void Attempt::fail_for_hang_up() {
-  parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()));
+  supervisor().wait_exit(static_cast<int>(kEndLimit.count()));
   std::string how = "without saying why";
-  if (const auto status = parts_.supervisor.reap()) {
+  if (const auto status = supervisor().reap()) {
     if (WIFSIGNALED(*status)) how = "by signal " + std::to_string(WTERMSIG(*status));
     if (WIFEXITED(*status)) how = "with status " + std::to_string(WEXITSTATUS(*status));
   }
@@ -217,6 +228,8 @@ void take_status(ContainerParts& parts, const protocol::StatusMessage& status) {
 
 ContainerParts Attempt::commit(const protocol::StatusMessage& ready) {
   take_status(parts_, ready);
+  parts_.facts.supervisor_pid = supervisor().pid();
+  parts_.facts.supervisor_start_time = base::process_start_time(parts_.facts.supervisor_pid);
   for (auto& veth : veths_) {
     parts_.facts.host_links.push_back(veth.host_name());
     parts_.links.emplace_back(veth.host_name(), veth.host_index());
@@ -228,22 +241,28 @@ ContainerParts Attempt::commit(const protocol::StatusMessage& ready) {
 }
 
 void Attempt::undo() noexcept {
-  try {
-    if (spawning_.valid()) parts_.supervisor = spawning_.get();
-    parts_.control = {};  // a supervisor that has not failed itself undoes its start on hang-up
-    if (parts_.supervisor && !parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()))) {
+  const auto step = [&](const auto& work) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      base::log::warning("domain '{}': undoing a failed start: {}", parts_.name, error.what());
+    }
+  };
+  parts_.control = {};  // a supervisor that has not failed itself undoes its start on hang-up
+  step([&] {
+    if (!supervisor()) return;
+    if (!parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()))) {
       parts_.supervisor.signal(SIGKILL);
       parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()));
     }
-    if (parts_.supervisor) parts_.supervisor.reap();
-    if (parts_.group && !parts_.group->remove(milliseconds(0))) {
-      parts_.group->kill();
-      if (!parts_.group->remove(kEndLimit))
-        base::log::warning("domain '{}': cgroup '{}' stays behind", parts_.name, parts_.group->path());
-    }
-  } catch (const std::exception& error) {
-    base::log::warning("domain '{}': undoing a failed start: {}", parts_.name, error.what());
-  }
+    parts_.supervisor.reap();
+  });
+  step([&] {
+    if (!parts_.group || parts_.group->remove(milliseconds(0))) return;
+    parts_.group->kill();
+    if (!parts_.group->remove(kEndLimit))
+      base::log::warning("domain '{}': cgroup '{}' stays behind", parts_.name, parts_.group->path());
+  });
   if (listening_) ::unlink((parts_.run_directory + "/" + parts_.socket_name).c_str());
 }
 
@@ -278,7 +297,17 @@ struct Launcher::Impl {
   HostFacts host = read_host_facts();
   std::shared_ptr<LinkNames> names = std::make_shared<LinkNames>();
   std::shared_ptr<RootTargets> targets = std::make_shared<RootTargets>();
+  std::mutex mutex;
+  base::Fd empty_root = {};
 
+  /// -1 when the container cannot be set up on an empty root: a user namespace gets proc only while the host's is in
+  /// sight, and overlayfs is told its layers by /proc/self/fd.
+  int empty_root_for(const ContainerPlan& plan) {
+    if ((plan.namespaces & CLONE_NEWUSER) != 0 || plan.root_overlay) return -1;
+    const std::scoped_lock lock(mutex);
+    if (!empty_root) empty_root = make_empty_root();
+    return empty_root.get();
+  }
   HostFacts facts_for(const DomainDefinition& definition) const {
     HostFacts facts = host;
     facts.sources = read_source_facts(definition);
@@ -296,8 +325,7 @@ struct Launcher::Impl {
   void remove_leftovers(const DomainDefinition& live, ContainerParts& parts);
 };
 
-Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
-    : impl_(std::make_unique<Impl>(Impl{loop, std::move(config)})) {}
+Launcher::Launcher(base::EventLoop& loop, LauncherConfig config) : impl_(new Impl{loop, std::move(config)}) {}
 Launcher::~Launcher() = default;
 
 Launched Launcher::launch(const DomainDefinition& definition) {
@@ -314,7 +342,7 @@ Launched Launcher::launch(const DomainDefinition& definition) {
   attempt.use_image(*impl_->targets, plan.root_source);
   const base::Fd log = open_log(config, plan);
   attempt.begin_group(impl_->host.cgroups, place);
-  attempt.start_supervisor(config, plan, log);
+  attempt.start_supervisor(config, plan, log, impl_->empty_root_for(plan));
   attempt.complete_group(plan, limits);  // beside the supervisor's own preparations
   log_plan(config, plan, log);           // beside the making of the namespaces
   auto parts = attempt.commit(attempt.await_ready(links, *impl_->names, deadline));

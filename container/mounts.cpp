@@ -167,6 +167,19 @@ void mask(int root, int dev, const MountView& step) {
   close(target);  // `cover` stays open: further masks clone it, and exec closes it
 }
 
+void make_private() {
+  mount_attr change = {};
+  change.propagation = MS_PRIVATE;
+  if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &change, sizeof change) != 0) give_up("make mounts private", "/");
+}
+
+/// In the new root's directory.
+void leave_host_root(const PlanView& plan) {
+  // "." twice: the old root lands on top of the new one and needs no directory of its own (pivot_root(2), L4).
+  if (syscall(SYS_pivot_root, ".", ".") != 0) give_up("pivot root", plan.root_source);
+  if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0) give_up("leave host root", plan.root_source);
+}
+
 }  // namespace
 
 void open_host_trees(const PlanView& plan, MountTrees& trees) {
@@ -199,16 +212,16 @@ void make_filesystems(const PlanView& plan, MountTrees& trees) {
 }
 
 void enter_root(const PlanView& plan, MountTrees& trees) {
-  mount_attr change = {};
-  change.propagation = MS_PRIVATE;
-  if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &change, sizeof change) != 0) give_up("make mounts private", "/");
+  if (!trees.on_empty_root) make_private();
   if (plan.root_overlay) make_overlay(plan, trees);
   // On top of the old root, because that place always exists.
   if (move_mount(trees.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount root", plan.root_source);
   if (fchdir(trees.root) != 0) give_up("mount root", plan.root_source);
-  // "." twice: the old root lands on top of the new one and needs no directory of its own (pivot_root(2), L4).
-  if (syscall(SYS_pivot_root, ".", ".") != 0) give_up("pivot root", plan.root_source);
-  if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0) give_up("leave host root", plan.root_source);
+  if (trees.on_empty_root) {
+    if (chroot(".") != 0) give_up("change root", plan.root_source);
+  } else {
+    leave_host_root(plan);
+  }
   const int target = open_mount_target(trees.root, "/dev", CreateTarget::Directory);
   if (target < 0) give_up("find mount target", "/dev");
   attach(trees.dev, target, "/dev");

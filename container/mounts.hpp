@@ -2,8 +2,9 @@
 // found with the host's eyes and can be idmapped; the child only moves trees and never names a host path.
 //
 // Order in the child: new file systems are made but not yet placed, because the kernel lets a user namespace have proc
-// and sysfs only while fully visible ones are in sight; private propagation, root tree, pivot_root, and the old root
-// goes at once, because lying on top of the new one it would catch every ".." in the image; /dev with its nodes,
+// and sysfs only while fully visible ones are in sight; then the root tree. Where the host's mounts have been copied
+// they are made private, and pivot_root puts the old root on top of the new one, from where it goes at once, because it
+// would catch every ".." in the image. On an empty root there is nothing to be rid of. Then /dev with its nodes,
 // /dev/pts, consoles; then the plan's steps in their order, so that user file systems may lie below /dev; last the root
 // becomes read-only.
 #pragma once
@@ -16,7 +17,8 @@ struct MountTrees {
   int root = -1;
   int overlay = -1;  // what holds the changes to the root, -1 if nothing or a tmpfs does
   int dev = -1;
-  int* steps = nullptr;  // one per mount step: the tree or file system to place, -1 if none
+  int* steps = nullptr;        // one per mount step: the tree or file system to place, -1 if none
+  bool on_empty_root = false;  // the child's namespace has nothing of the host: see empty_root
 };
 
 /// Supervisor, before clone. A missing root or source is reported, never made.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -29,7 +30,7 @@ struct Start {
   Received received;
   const void* plan_bytes = nullptr;
   std::size_t plan_size = 0;
-  int v2_directory = -1;
+  int v2_directory = -1, empty_root = -1;
   const int* first_files = nullptr;
   int first_count = 0;
 };
@@ -65,8 +66,8 @@ void receive_start(Start& start) {
   protocol::StartMessage message;
   receive_packet(supervised.control, &message, sizeof message, start.received, 0);
   if (start.received.size != sizeof message || message.header.type != protocol::Type::Start) _exit(1);
-  const bool has_v2 = message.has_v2_directory != 0;
-  const std::uint64_t fds = std::uint64_t{3} + (has_v2 ? 1 : 0) + message.first_files;
+  const bool has_v2 = message.has_v2_directory != 0, has_empty_root = message.has_empty_root != 0;
+  const std::uint64_t fds = std::uint64_t{3} + (has_v2 ? 1 : 0) + (has_empty_root ? 1 : 0) + message.first_files;
   if (message.header.version != protocol::kVersion || fds != static_cast<std::uint64_t>(start.received.fd_count)) {
     give_up("read start message", "version or descriptors", EPROTO);
   }
@@ -75,6 +76,7 @@ void receive_start(Start& start) {
   const int log = *next++;
   supervised.listener = *next++;
   if (has_v2) start.v2_directory = *next++;
+  if (has_empty_root) start.empty_root = *next++;
   start.first_files = next;
   start.first_count = static_cast<int>(message.first_files);
   dup2(log, STDOUT_FILENO);
@@ -91,12 +93,28 @@ void take_name() {
   prctl(PR_SET_NAME, name.c_str());
 }
 
+/// The mount namespace the child copies: an empty one, or ours. Returns the way back, -1 without need of one.
+int enter_empty_root(const Start& start) {
+  if (start.empty_root < 0) return -1;
+  const int home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  if (home < 0 || setns(start.empty_root, CLONE_NEWNS) != 0) give_up("enter empty root", supervised.plan.name);
+  return home;
+}
+
+void leave_empty_root(const Start& start, int home) {
+  if (home < 0) return;
+  if (setns(home, CLONE_NEWNS) != 0) give_up("leave empty root", supervised.plan.name);
+  close(home);
+  close(start.empty_root);
+}
+
 void clone_child(const Start& start, const MountTrees& trees) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
     give_up("make socket pair", supervised.plan.name);
   supervised.child = pair[0];
   const std::uint64_t flags = supervised.plan.namespaces & ~std::uint64_t{CLONE_NEWCGROUP};  // after it has moved
+  const int home = enter_empty_root(start);
   const pid_t pid = clone_process(flags, start.v2_directory, supervised.init_pidfd);
   if (pid < 0) give_up("clone", supervised.plan.name);
   if (pid == 0) {
@@ -105,6 +123,7 @@ void clone_child(const Start& start, const MountTrees& trees) {
   }
   supervised.init_pid = pid;
   close(pair[1]);
+  leave_empty_root(start, home);
 }
 
 void map_child(const MountTrees& trees) {
@@ -135,6 +154,7 @@ int run() {
   take_name();
   enter_own_cgroups(start.first_files, start.first_count);
   open_host_trees(supervised.plan, trees);
+  trees.on_empty_root = start.empty_root >= 0;
   clone_child(start, trees);
   map_child(trees);
   supervised.dev = make_dev(supervised.plan);

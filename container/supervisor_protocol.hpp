@@ -13,8 +13,8 @@ constexpr std::uint32_t kMaxConsoles = 16;
 
 enum class Type : std::uint32_t {
   // daemon → supervisor
-  // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], the cgroup files the supervisor joins
-  // by before it makes anything
+  // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], [mount namespace with an empty root],
+  // the v1 tasks files the supervisor joins by before it makes anything
   Start = 1,
   NetworkDone = 2,  // links are in place and configured: init may be exec'ed
   // number = index; fd: one end of a SOCK_STREAM pair, bytes both ways from now on. The supervisor closes it when there
@@ -22,7 +22,7 @@ enum class Type : std::uint32_t {
   OpenConsole = 3,
   Query = 4,    // answered with Status
   Release = 5,  // exit status has been taken: the supervisor may end. Ignored while init runs
-  Attach = 6,   // the cgroups are complete; fds: the cgroup files of the supervisor (number tells how many), of init
+  Attach = 6,   // the cgroups are complete; fds: the v1 tasks files of the supervisor (number tells how many), of init
   // supervisor (or, for NetworkReady, its child) → daemon
   NetworkReady = 16,  // fds: NETLINK_ROUTE socket of the new network namespace, the namespace itself
   Ready = 17,         // init exec'ed: StatusMessage follows the header; fd: init's pidfd
@@ -42,8 +42,8 @@ struct Header {
 struct StartMessage {
   Header header;
   std::uint64_t plan_size;
-  std::uint32_t has_v2_directory;
-  std::uint32_t first_files;  // how many cgroup files
+  std::uint32_t has_v2_directory, has_empty_root;
+  std::uint32_t first_files;  // how many tasks files
 };
 
 struct StatusMessage {

@@ -24,19 +24,31 @@ namespace {
 using std::chrono::milliseconds;
 constexpr std::uint64_t kMiB = 1024 * 1024;
 
-/// Starts `run` in a child inside the attach point, the way the supervisor and init are: born in v2, writing itself
-/// into v1.
-pid_t start_in(const AttachPoint& point, const std::function<int()>& run) {
+/// Where a process goes in, the way the supervisor and init do.
+struct WayIn {
+  base::Fd v2_directory;
+  std::vector<base::Fd> v1_tasks;
+};
+
+WayIn supervisor_of(const Group& group) {
+  return {group.supervisor_directory(), group.supervisor_tasks()};
+}
+WayIn payload_of(const Group& group) {
+  return {group.payload_directory(), group.payload_tasks()};
+}
+
+/// Starts `run` in a child, born in v2, writing itself into v1.
+pid_t start_in(const WayIn& place, const std::function<int()>& run) {
   clone_args arguments{};
   arguments.exit_signal = SIGCHLD;
-  if (point.v2_directory) {
+  if (place.v2_directory) {
     arguments.flags = CLONE_INTO_CGROUP;
-    arguments.cgroup = static_cast<__aligned_u64>(point.v2_directory.get());
+    arguments.cgroup = static_cast<__aligned_u64>(place.v2_directory.get());
   }
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
   if (pid != 0) return pid;
-  for (std::size_t i = 0; i < point.v1_count; ++i)
-    if (::write(point.files[i].get(), "0", 1) != 1) ::_exit(100 + static_cast<int>(i));
+  for (const auto& file : place.v1_tasks)
+    if (::write(file.get(), "0", 1) != 1) ::_exit(100);
   ::_exit(run());
 }
 
@@ -137,8 +149,8 @@ class GroupKernel : public testing::TestWithParam<Hosts> {
   Group create(const std::string& leaf, const Limits& limits = {}) {
     return Group::create(hierarchy_, partition_, leaf, limits);
   }
-  pid_t start(const AttachPoint& point, const std::function<int()>& run) {
-    const pid_t pid = start_in(point, run);
+  pid_t start(const WayIn& place, const std::function<int()>& run) {
+    const pid_t pid = start_in(place, run);
     EXPECT_GT(pid, 0) << strerror(errno);
     children_.push_back(pid);
     return pid;
@@ -191,9 +203,9 @@ TEST_P(GroupKernel, LimitsAreInForce) {
 TEST_P(GroupKernel, ProcessesAttachAreCountedAndKilled) {
   Group group = create("life");
   const Counter outside, counter;
-  const pid_t supervisor = start(group.supervisor_attach_point(), [&] { return outside.count(); });
+  const pid_t supervisor = start(supervisor_of(group), [&] { return outside.count(); });
   ASSERT_TRUE(outside.moves());
-  const pid_t payload = start(group.payload_attach_point(), [&] { return counter.count(); });
+  const pid_t payload = start(payload_of(group), [&] { return counter.count(); });
   ASSERT_TRUE(counter.moves());
   EXPECT_THAT(group.processes(), testing::UnorderedElementsAre(supervisor, payload));
   EXPECT_THAT(group.processes(Scope::Payload), testing::ElementsAre(payload));
@@ -212,8 +224,8 @@ TEST_P(GroupKernel, ProcessesAttachAreCountedAndKilled) {
 TEST_P(GroupKernel, G2_P9_FreezeStopsThePayloadOnly) {
   Group group = create("freeze");
   const Counter inside, outside;
-  start(group.supervisor_attach_point(), [&] { return outside.count(); });
-  start(group.payload_attach_point(), [&] { return inside.count(); });
+  start(supervisor_of(group), [&] { return outside.count(); });
+  start(payload_of(group), [&] { return inside.count(); });
   ASSERT_TRUE(inside.moves() && outside.moves());
   EXPECT_FALSE(group.frozen());
   const auto begin = std::chrono::steady_clock::now();
@@ -234,7 +246,7 @@ TEST_P(GroupKernel, G2_P9_FreezeStopsThePayloadOnly) {
 TEST_P(GroupKernel, D4_KillingAFrozenGroupWorks) {
   Group group = create("frozen");
   const Counter counter;
-  const pid_t payload = start(group.payload_attach_point(), [&] { return counter.count(); });
+  const pid_t payload = start(payload_of(group), [&] { return counter.count(); });
   ASSERT_TRUE(counter.moves());
   group.freeze();
   group.kill();
@@ -244,7 +256,7 @@ TEST_P(GroupKernel, D4_KillingAFrozenGroupWorks) {
 
 TEST_P(GroupKernel, KillOutrunsForks) {
   Group group = create("forks");
-  const pid_t payload = start(group.payload_attach_point(), [] {
+  const pid_t payload = start(payload_of(group), [] {
     ::signal(SIGCHLD, SIG_IGN);
     for (int i = 0; i < 4; ++i)
       if (::fork() == 0) fork_on();
@@ -260,7 +272,7 @@ TEST_P(GroupKernel, KillOutrunsForks) {
 TEST_P(GroupKernel, RemoveWaitsForTheDying) {
   Group group = create("dying");
   const Counter counter;
-  const pid_t payload = start(group.payload_attach_point(), [&] {
+  const pid_t payload = start(payload_of(group), [&] {
     counter.add();
     ::usleep(20000);
     return 0;
@@ -282,7 +294,7 @@ TEST_P(GroupKernel, RemoveTakesWhatTheContainerMade) {
 TEST_P(GroupKernel, LiveNamesakeIsRefused) {
   Group group = create("twice");
   const Counter counter;
-  const pid_t payload = start(group.payload_attach_point(), [&] { return counter.count(); });
+  const pid_t payload = start(payload_of(group), [&] { return counter.count(); });
   ASSERT_TRUE(counter.moves());
   EXPECT_THROW(create("twice"), base::Error);
   EXPECT_THAT(group.processes(), testing::ElementsAre(payload)) << "and left alone";
@@ -309,7 +321,7 @@ TEST_P(GroupKernel, DevicePolicyIsEnforcedAndChangedLive) {
   limits.devices = std::vector<DeviceRule>{{'c', 1, 3, "rwm"}};
   Group group = create("devices", limits);
   const auto open_inside = [&](const char* path) {
-    return reap(start(group.payload_attach_point(), [&] { return open_error(path); }));
+    return reap(start(payload_of(group), [&] { return open_error(path); }));
   };
   EXPECT_EQ(open_inside("/dev/null"), 0);
   EXPECT_EQ(open_inside("/dev/zero"), EPERM);
@@ -360,7 +372,7 @@ TEST_P(GroupKernel, CpusetMovesUnderARunningPayload) {
   limits.cpuset_cpus = "0";
   Group group = create("cpuset", limits);
   const Counter counter;
-  start(group.payload_attach_point(), [&] { return counter.count(); });
+  start(payload_of(group), [&] { return counter.count(); });
   ASSERT_TRUE(counter.moves());
   for (const auto& directory : group.payload_directories()) std::filesystem::create_directory(directory + "/deeper");
   for (const char* cpus : {"1", "0-1", "0"}) {
@@ -378,7 +390,7 @@ TEST_P(GroupKernel, PartitionMadeByOthersIsUsableAsItIs) {
   for (const auto& mount : hierarchy_.mounts())
     if (used_by_containers(mount)) std::filesystem::create_directory(mount.path + partition_);
   const Group group = create("guest");  // v1 cpusets start empty, and nobody has filled the partition's
-  EXPECT_EQ(reap(start(group.payload_attach_point(), [] { return 7; })), 7);
+  EXPECT_EQ(reap(start(payload_of(group), [] { return 7; })), 7);
 }
 
 TEST_P(GroupKernel, StartsAtTheSameMomentShareANewPartition) {
@@ -387,7 +399,7 @@ TEST_P(GroupKernel, StartsAtTheSameMomentShareANewPartition) {
   for (std::size_t i = 0; i < groups.size(); ++i)
     threads.emplace_back([&, i] { groups[i] = create("at-once-" + std::to_string(i)); });
   for (auto& thread : threads) thread.join();
-  for (const auto& group : groups) EXPECT_EQ(reap(start(group->payload_attach_point(), [] { return 7; })), 7);
+  for (const auto& group : groups) EXPECT_EQ(reap(start(payload_of(*group), [] { return 7; })), 7);
 }
 
 TEST_P(GroupKernel, NothingLeaks) {
@@ -398,7 +410,7 @@ TEST_P(GroupKernel, NothingLeaks) {
   const auto before = open_descriptors();
   for (int i = 0; i < 5; ++i) {
     Group group = create("leak");
-    const pid_t payload = start(group.payload_attach_point(), [] { return 0; });
+    const pid_t payload = start(payload_of(group), [] { return 0; });
     EXPECT_EQ(reap(payload), 0);
     group.processes();
     group.usage();

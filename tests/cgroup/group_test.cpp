@@ -177,30 +177,25 @@ TEST(Group, RemoveTakesWhatItCanAndSaysBusy) {
   EXPECT_FALSE(tree.exists("memory/machine/one"));
 }
 
-TEST(Group, AttachPointOfV1ThenV2) {
+TEST(Group, WaysInOfV1AndV2) {
   const Tree tree = empty_mounts();
   const Group group = Group::create(v1_and_v2(tree), "/machine", "one", {});
   for (const char* name : {"memory", "cpu", "freezer"})
     for (const char* leaf : {"", "/payload"}) tree.write(name + std::string("/machine/one") + leaf + "/tasks", "");
-  tree.write("unified/machine/one/payload/cgroup.procs", "");
-  tree.write("unified/machine/one/supervisor/cgroup.procs", "");
   const auto link = [](const base::Fd& fd) {
     return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd.get())).string();
   };
-  const AttachPoint supervisor = group.supervisor_attach_point();
-  ASSERT_EQ(supervisor.files.size(), 4U);
-  EXPECT_EQ(supervisor.v1_count, 3U);
-  EXPECT_EQ(link(supervisor.files[3]), tree.path("unified/machine/one/supervisor/cgroup.procs"));
-  EXPECT_EQ(link(supervisor.v2_directory), tree.path("unified/machine/one/supervisor"));
-  EXPECT_EQ(link(supervisor.files[0]).find("payload"), std::string::npos);
-  const AttachPoint payload = group.payload_attach_point();
-  EXPECT_EQ(link(payload.v2_directory), tree.path("unified/machine/one/payload"));
-  for (std::size_t i = 0; i < payload.v1_count; ++i)
-    EXPECT_THAT(link(payload.files[i]), testing::EndsWith("/payload/tasks"));
+  EXPECT_EQ(link(group.supervisor_directory()), tree.path("unified/machine/one/supervisor"));
+  EXPECT_EQ(link(group.payload_directory()), tree.path("unified/machine/one/payload"));
+  const auto supervisor = group.supervisor_tasks();
+  ASSERT_EQ(supervisor.size(), 3U);
+  for (const auto& file : supervisor) EXPECT_THAT(link(file), testing::EndsWith("/machine/one/tasks"));
+  const auto payload = group.payload_tasks();
+  ASSERT_EQ(payload.size(), 3U);
+  for (const auto& file : payload) EXPECT_THAT(link(file), testing::EndsWith("/machine/one/payload/tasks"));
   for (const auto& file :
        {"memory/machine/one/tasks", "memory/machine/one/payload/tasks", "cpu/machine/one/tasks",
-        "cpu/machine/one/payload/tasks", "freezer/machine/one/tasks", "freezer/machine/one/payload/tasks",
-        "unified/machine/one/payload/cgroup.procs", "unified/machine/one/supervisor/cgroup.procs"})
+        "cpu/machine/one/payload/tasks", "freezer/machine/one/tasks", "freezer/machine/one/payload/tasks"})
     std::filesystem::remove(tree.path(file));
 }
 
