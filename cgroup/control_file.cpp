@@ -8,7 +8,8 @@
 namespace cgroup {
 namespace {
 
-constexpr std::uint64_t kMinShares = 2, kMaxShares = 262144, kMinWeight = 1, kMaxWeight = 10000;
+constexpr std::uint64_t kMaxShares = 262144, kDefaultShares = 1024;
+constexpr std::uint64_t kMinWeight = 1, kMaxWeight = 10000, kDefaultWeight = 100;
 constexpr std::uint64_t kDefaultPeriodUs = 100000;
 
 bool unlimited(std::uint64_t bytes) {
@@ -72,16 +73,52 @@ void add_cpu_v2(const Limits& wanted, const Limits& now, std::vector<ControlWrit
   writes.push_back({"cpu", "cpu.max", (quota < 0 ? "max" : std::to_string(quota)) + " " + std::to_string(period)});
 }
 
+std::string number_text(const BlockDeviceLimits& device) {
+  return std::to_string(device.major) + ":" + std::to_string(device.minor) + " ";
+}
+
+void add_block_device_v1(const BlockDeviceLimits& device, std::vector<ControlWrite>& writes) {
+  const std::string number = number_text(device);
+  if (device.weight) {
+    const std::string text = number + std::to_string(*device.weight);
+    writes.push_back({"blkio", "blkio.bfq.weight_device", text, "blkio.weight_device", text});
+  }
+  const auto add = [&](const char* file, const std::optional<std::uint64_t>& limit) {
+    if (limit) writes.push_back({"blkio", file, number + std::to_string(*limit)});
+  };
+  add("blkio.throttle.read_iops_device", device.read_iops_sec);
+  add("blkio.throttle.write_iops_device", device.write_iops_sec);
+  add("blkio.throttle.read_bps_device", device.read_bytes_sec);
+  add("blkio.throttle.write_bps_device", device.write_bytes_sec);
+}
+
+void add_block_device_v2(const BlockDeviceLimits& device, std::vector<ControlWrite>& writes) {
+  const std::string number = number_text(device);
+  if (device.weight) {
+    const std::string text = number + (*device.weight ? std::to_string(*device.weight) : "default");
+    writes.push_back({"blkio", "io.bfq.weight", text, "io.weight", text});
+  }
+  std::string text;
+  const auto add = [&](const char* key, const std::optional<std::uint64_t>& limit) {
+    if (limit) text += std::string(text.empty() ? "" : " ") + key + "=" + (*limit ? std::to_string(*limit) : "max");
+  };
+  add("riops", device.read_iops_sec);
+  add("wiops", device.write_iops_sec);
+  add("rbps", device.read_bytes_sec);
+  add("wbps", device.write_bytes_sec);
+  if (!text.empty()) writes.push_back({"blkio", "io.max", number + text});
+}
+
 }  // namespace
 
 std::uint64_t weight_from_shares(std::uint64_t shares) {
-  const std::uint64_t in_range = std::clamp(shares, kMinShares, kMaxShares);
-  return kMinWeight + (in_range - kMinShares) * (kMaxWeight - kMinWeight) / (kMaxShares - kMinShares);
+  const std::uint64_t scaled = std::min(shares, kMaxShares) * kDefaultWeight;
+  return std::clamp((scaled + kDefaultShares / 2) / kDefaultShares, kMinWeight, kMaxWeight);
 }
 
 std::uint64_t shares_from_weight(std::uint64_t weight) {
-  const std::uint64_t in_range = std::clamp(weight, kMinWeight, kMaxWeight);
-  return kMinShares + (in_range - kMinWeight) * (kMaxShares - kMinShares) / (kMaxWeight - kMinWeight);
+  const std::uint64_t scaled = std::clamp(weight, kMinWeight, kMaxWeight) * kDefaultShares;
+  return (scaled + kDefaultWeight / 2) / kDefaultWeight;
 }
 
 std::vector<ControlWrite> control_writes(const Limits& wanted, int version, const Limits& now) {
@@ -105,6 +142,8 @@ std::vector<ControlWrite> control_writes(const Limits& wanted, int version, cons
     else
       writes.push_back({"blkio", "io.bfq.weight", weight, "io.weight", "default " + weight});
   }
+  for (const auto& device : wanted.block_devices)
+    version == 1 ? add_block_device_v1(device, writes) : add_block_device_v2(device, writes);
   if (wanted.pids_max)
     writes.push_back({"pids", "pids.max", unlimited(*wanted.pids_max) ? "max" : std::to_string(*wanted.pids_max)});
   return writes;
@@ -137,6 +176,73 @@ std::int64_t parse_quota(const std::string& text) {
   return value ? static_cast<std::int64_t>(*value) : -1;
 }
 
+/// "8:16 …", one device a line; what follows the number is left in the second.
+std::optional<BlockDeviceLimits> parse_device_number(const std::string& text) {
+  const auto fields = split(text, ":");
+  const auto major = fields.size() == 2 ? parse_number(fields[0]) : std::nullopt;
+  const auto minor = fields.size() == 2 ? parse_number(fields[1]) : std::nullopt;
+  if (!major || !minor) return std::nullopt;
+  return BlockDeviceLimits{.major = static_cast<unsigned>(*major), .minor = static_cast<unsigned>(*minor)};
+}
+
+BlockDeviceLimits& entry_for(std::vector<BlockDeviceLimits>& devices, const BlockDeviceLimits& like) {
+  for (auto& device : devices)
+    if (device.major == like.major && device.minor == like.minor) return device;
+  return devices.emplace_back(BlockDeviceLimits{.major = like.major, .minor = like.minor});
+}
+
+/// `take(device, rest)` for each line that begins with a device number.
+template <typename Take>
+void for_each_device(const std::optional<std::string>& text, std::vector<BlockDeviceLimits>& devices, Take take) {
+  for (const auto& line : split(text.value_or(""), "\n")) {
+    auto fields = split(line, " ");
+    const auto device = fields.size() > 1 ? parse_device_number(fields[0]) : std::nullopt;
+    if (!device) continue;
+    fields.erase(fields.begin());
+    take(entry_for(devices, *device), fields);
+  }
+}
+
+void take_weight(BlockDeviceLimits& device, const std::vector<std::string>& fields) {
+  if (const auto weight = parse_number(fields[0])) device.weight = static_cast<unsigned>(*weight);
+}
+
+void parse_block_v1(const ReadControl& read, std::vector<BlockDeviceLimits>& devices) {
+  using Member = std::optional<std::uint64_t> BlockDeviceLimits::*;
+  constexpr std::pair<const char*, Member> kFiles[] = {
+      {"blkio.throttle.read_iops_device", &BlockDeviceLimits::read_iops_sec},
+      {"blkio.throttle.write_iops_device", &BlockDeviceLimits::write_iops_sec},
+      {"blkio.throttle.read_bps_device", &BlockDeviceLimits::read_bytes_sec},
+      {"blkio.throttle.write_bps_device", &BlockDeviceLimits::write_bytes_sec}};
+  auto weights = read("blkio", "blkio.bfq.weight_device");
+  if (!weights) weights = read("blkio", "blkio.weight_device");
+  for_each_device(weights, devices, take_weight);
+  for (const auto& entry : kFiles)
+    for_each_device(read("blkio", entry.first), devices,
+                    [member = entry.second](BlockDeviceLimits& device, const std::vector<std::string>& fields) {
+                      device.*member = parse_number(fields[0]);
+                    });
+}
+
+void parse_block_v2(const ReadControl& read, std::vector<BlockDeviceLimits>& devices) {
+  auto weights = read("blkio", "io.bfq.weight");
+  if (!weights) weights = read("blkio", "io.weight");
+  for_each_device(weights, devices, take_weight);
+  for_each_device(read("blkio", "io.max"), devices,
+                  [](BlockDeviceLimits& device, const std::vector<std::string>& fields) {
+                    for (const auto& field : fields) {
+                      const auto equals = field.find('=');
+                      if (equals == field.npos) continue;
+                      const auto key = field.substr(0, equals);
+                      const auto value = parse_number(field.substr(equals + 1));  // "max" is no number: unlimited
+                      if (key == "riops") device.read_iops_sec = value;
+                      if (key == "wiops") device.write_iops_sec = value;
+                      if (key == "rbps") device.read_bytes_sec = value;
+                      if (key == "wbps") device.write_bytes_sec = value;
+                    }
+                  });
+}
+
 void parse_v1(const ReadControl& read, Limits& limits) {
   limits.memory_bytes = read_limit(read, "memory", "memory.limit_in_bytes");
   limits.memory_soft_bytes = read_limit(read, "memory", "memory.soft_limit_in_bytes");
@@ -145,6 +251,7 @@ void parse_v1(const ReadControl& read, Limits& limits) {
   limits.cpu_period_us = read_number(read, "cpu", "cpu.cfs_period_us");
   if (const auto quota = read("cpu", "cpu.cfs_quota_us")) limits.cpu_quota_us = parse_quota(*quota);
   limits.blkio_weight = read_weight(read, "blkio.bfq.weight", "blkio.weight");
+  parse_block_v1(read, limits.block_devices);
 }
 
 void parse_v2(const ReadControl& read, Limits& limits) {
@@ -159,6 +266,7 @@ void parse_v2(const ReadControl& read, Limits& limits) {
     if (fields.size() > 1) limits.cpu_period_us = parse_number(fields[1]);
   }
   limits.blkio_weight = read_weight(read, "io.bfq.weight", "io.weight");
+  parse_block_v2(read, limits.block_devices);
 }
 
 }  // namespace
@@ -187,6 +295,7 @@ Limits merge_limits(Limits first, const Limits& second) {
   take(first.cpu_quota_us, second.cpu_quota_us);
   take(first.blkio_weight, second.blkio_weight);
   take(first.pids_max, second.pids_max);
+  if (first.block_devices.empty()) first.block_devices = second.block_devices;
   if (first.cpuset_cpus.empty()) first.cpuset_cpus = second.cpuset_cpus;
   if (first.cpuset_mems.empty()) first.cpuset_mems = second.cpuset_mems;
   return first;

@@ -32,7 +32,8 @@ Limits parse_limits(int version, const ReadControl& read);
 /// `first`, with what it leaves open taken from `second`: on a hybrid host each knows the controllers of its version.
 Limits merge_limits(Limits first, const Limits& second);
 
-/// cpu.shares 2..262144 ↔ cpu.weight 1..10000, linear as the OCI runtime specification has it (G5).
+/// cpu.shares ↔ cpu.weight 1..10000: in proportion, and the default of one (1024) is that of the other (100), so that
+/// containers weigh against each other and against everybody else the same on both versions (G5).
 std::uint64_t weight_from_shares(std::uint64_t shares);
 std::uint64_t shares_from_weight(std::uint64_t weight);
 

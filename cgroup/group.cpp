@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "base/pid_fd.hpp"
 #include "cgroup/control_file.hpp"
 #include "cgroup/cpuset.hpp"
@@ -41,11 +42,17 @@ void require_leaf_name(const std::string& leaf) {
 }
 
 void apply_write(const Directory& directory, const ControlWrite& write) {
-  const int error = directory.try_write(write.file, write.text);
-  if (error == ENOENT && !write.fallback_file.empty()) return directory.write(write.fallback_file, write.fallback_text);
+  int error = directory.try_write(write.file, write.text);
+  const bool fall_back = error == ENOENT && !write.fallback_file.empty();
+  const std::string& file = fall_back ? write.fallback_file : write.file;
+  const std::string& text = fall_back ? write.fallback_text : write.text;
+  if (fall_back) error = directory.try_write(file, text);
+  if (fall_back && error == ENOENT)
+    base::fail(Code::OperationInvalid, "cgroup controller '", write.controller, "' of this host has no file '", file,
+               "'");
   if (error)
-    base::fail_errno_value(error, Code::SystemError, "cannot write '", write.text, "' to '", directory.path(), "/",
-                           write.file, "'");
+    base::fail_errno_value(error, Code::SystemError, "cannot write '", text, "' to '", directory.path(), "/", file,
+                           "'");
 }
 
 bool joined_first(const Mount& mount) {
@@ -80,8 +87,7 @@ struct Group::Impl {
   }
   const Part& require(const std::string& controller) const {
     const Part* part = find(controller);
-    if (!part)
-      base::fail(Code::OperationUnsupported, "cgroup controller '", controller, "' is not mounted on this host");
+    if (!part) base::fail(Code::OperationInvalid, "cgroup controller '", controller, "' is not mounted on this host");
     return *part;
   }
 
@@ -384,7 +390,21 @@ Limits Group::limits() const {
 }
 
 void Group::update(const Limits& wanted) {
-  impl_->apply_change(wanted, limits());
+  const Limits now = limits();
+  try {
+    impl_->apply_change(wanted, now);
+  } catch (...) {
+    // What was written before the write that failed is taken back.
+    const Limits half_way = limits();
+    Limits back = difference(half_way, now);
+    back.devices.reset();
+    try {
+      impl_->apply_change(back, half_way);
+    } catch (const base::Error& error) {
+      base::log::warning("cgroup '{}': cannot go back to the limits before: {}", impl_->path, error.what());
+    }
+    throw;
+  }
 }
 
 Usage Group::usage() const {

@@ -76,7 +76,8 @@ class Group {
   /// still busy.
   bool remove(std::chrono::milliseconds limit);
 
-  /// Live change of what is set in `limits` (members that are nullopt or empty stay as they are).
+  /// Live change of what is set in `limits` (members that are nullopt or empty stay as they are). All or nothing, but
+  /// for a device policy.
   void update(const Limits& limits);
   /// What the kernel enforces now; `devices` is not read back. Unlimited memory is absent.
   Limits limits() const;

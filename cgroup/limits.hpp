@@ -19,6 +19,14 @@ struct DeviceRule {
   bool operator==(const DeviceRule&) const = default;
 };
 
+/// What one block device allows. In a change, 0 lifts a limit; read from the kernel, what is unlimited is absent.
+struct BlockDeviceLimits {
+  unsigned major = 0, minor = 0;
+  std::optional<unsigned> weight;
+  std::optional<std::uint64_t> read_iops_sec, write_iops_sec, read_bytes_sec, write_bytes_sec;
+  bool operator==(const BlockDeviceLimits&) const = default;
+};
+
 struct Limits {
   std::optional<std::uint64_t> memory_bytes, memory_soft_bytes;
   std::optional<std::uint64_t> memory_swap_bytes;  // RAM and swap together, as v1 counts; v2 gets the difference
@@ -27,10 +35,15 @@ struct Limits {
   std::optional<std::int64_t> cpu_quota_us;  // negative is unlimited
   std::string cpuset_cpus, cpuset_mems;      // list syntax, empty is inherited
   std::optional<unsigned> blkio_weight;
+  std::vector<BlockDeviceLimits> block_devices;
   std::optional<std::uint64_t> pids_max;
   /// Everything not listed is denied. nullopt: no device policy.
   std::optional<std::vector<DeviceRule>> devices;
   bool operator==(const Limits&) const = default;
 };
+
+/// What to change to come from `from` to `to`. A limit that `to` does not have is lifted: set to what the kernel gives
+/// a new cgroup. Only a cpuset and a device policy cannot be lifted so; they stay as they are.
+Limits difference(const Limits& from, const Limits& to);
 
 }  // namespace cgroup

@@ -15,9 +15,13 @@ namespace {
 using base::Code;
 
 /// The payload needs a directory of its own wherever the container's directory has limits it must not rewrite, or a
-/// state (frozen) the supervisor must not share. cpuacct alone only counts: a directory less to make at every start.
+/// state (frozen) the supervisor must not share. cpuacct alone only counts, a directory less to make at every start;
+/// and v1 blkio throttles each directory by itself, never a directory for those above it (blkio-controller.rst), so the
+/// limits must be where the processes are.
 bool wants_payload_leaf(const Mount& mount) {
-  return mount.version == 2 || mount.controllers != std::vector<std::string>{"cpuacct"};
+  if (mount.version == 2) return true;
+  return mount.controllers != std::vector<std::string>{"cpuacct"} &&
+         mount.controllers != std::vector<std::string>{"blkio"};
 }
 
 /// A new v1 directory starts without what its processes need (cpuset), or outside its parent's limits (memory

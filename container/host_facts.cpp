@@ -1,6 +1,7 @@
 #include "container/host_facts.hpp"
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
 #include <cerrno>
@@ -29,6 +30,12 @@ HostFacts read_host_facts() {
   return facts;
 }
 
+std::string online_cpus() {
+  std::string text = base::read_file("/sys/devices/system/cpu/online");
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
 namespace {
 
 SourceFacts look_at(const std::string& path) {
@@ -51,6 +58,21 @@ std::map<std::string, SourceFacts> read_source_facts(const domain_xml::DomainDef
   const auto& overlay = definition.extension.overlay;
   if (overlay && !overlay->directory.empty()) sources[overlay->directory] = look_at(overlay->directory);
   return sources;
+}
+
+LimitFacts read_limit_facts(const domain_xml::DomainDefinition& definition) {
+  LimitFacts facts;
+  if (definition.vcpus_current || !definition.cpuset.empty() || !definition.cpu_tune.others.empty())
+    facts.online_cpus = online_cpus();
+  for (const auto& device : definition.block_tune.devices) {
+    struct stat status {};
+    auto& found = facts.devices[device.path];
+    if (::stat(device.path.c_str(), &status) < 0) found.error = errno;
+    found.block = S_ISBLK(status.st_mode);
+    found.major = major(status.st_rdev);
+    found.minor = minor(status.st_rdev);
+  }
+  return facts;
 }
 
 }  // namespace container

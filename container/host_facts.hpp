@@ -17,6 +17,18 @@ struct SourceFacts {
   bool operator==(const SourceFacts&) const = default;
 };
 
+/// What limits must know of the host.
+struct LimitFacts {
+  struct Device {
+    int error = 0;  // errno when it cannot be reached
+    bool block = true;
+    unsigned major = 0, minor = 0;
+    bool operator==(const Device&) const = default;
+  };
+  std::string online_cpus;                // list syntax
+  std::map<std::string, Device> devices;  // host paths that <blkiotune> names
+};
+
 struct HostFacts {
   std::string arch;              // as libvirt names it, "x86_64"
   unsigned last_capability = 0;  // the highest number this kernel has
@@ -27,9 +39,14 @@ struct HostFacts {
 /// The machine word of uname(2) under libvirt's name.
 std::string host_arch();
 
+/// The processors this host has online, in list syntax ("0-3").
+std::string online_cpus();
+
 /// Everything but `sources`. Reads the kernel's files; the launcher does it once.
 HostFacts read_host_facts();
 /// stat(2) of each host path that `definition` wants mounted.
 std::map<std::string, SourceFacts> read_source_facts(const domain_xml::DomainDefinition& definition);
+/// stat(2) of the block devices it names; the processors if it says anything about them.
+LimitFacts read_limit_facts(const domain_xml::DomainDefinition& definition);
 
 }  // namespace container

@@ -16,6 +16,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "container/affinity.hpp"
 #include "container/container_links.hpp"
 #include "container/control_socket.hpp"
 #include "container/empty_root.hpp"
@@ -23,6 +24,7 @@
 #include "container/plan_container.hpp"
 #include "container/spawn.hpp"
 #include "container/supervised_container.hpp"
+#include "domain-xml/cpu_pins.hpp"
 #include "netlink/link.hpp"
 
 namespace container {
@@ -131,6 +133,10 @@ class Attempt {
   /// `empty_root`: -1 when init has to see the host's mounts while it sets up.
   void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log, int empty_root);
   protocol::StatusMessage await_ready(const std::vector<LinkPlan>& links, LinkNames& names, Deadline deadline);
+  /// Once init runs, which would inherit it.
+  void pin_supervisor(const std::string& cpus) {
+    if (!cpus.empty()) set_affinity(supervisor().pid(), cpus);
+  }
   ContainerParts commit(const protocol::StatusMessage& ready);
 
  private:
@@ -335,7 +341,7 @@ Launched Launcher::launch(const DomainDefinition& definition) {
   const auto plan = plan_container(live, impl_->facts_for(live), config.unsafe);
   const auto links = plan_links(live);
   const auto place = impl_->place_of(live);
-  const auto limits = plan_limits(live);
+  const auto limits = plan_limits(live, read_limit_facts(live));
   require_bridges(links);
 
   Attempt attempt(config, live);
@@ -345,7 +351,9 @@ Launched Launcher::launch(const DomainDefinition& definition) {
   attempt.start_supervisor(config, plan, log, impl_->empty_root_for(plan));
   attempt.complete_group(plan, limits);  // beside the supervisor's own preparations
   log_plan(config, plan, log);           // beside the making of the namespaces
-  auto parts = attempt.commit(attempt.await_ready(links, *impl_->names, deadline));
+  const auto ready = attempt.await_ready(links, *impl_->names, deadline);
+  attempt.pin_supervisor(domain_xml::emulator_pin(live.cpu_tune));
+  auto parts = attempt.commit(ready);
   auto running_definition = live_definition(live, config, links, parts.facts);
   return {impl_->make_running(std::move(parts)), std::move(running_definition)};
 }

@@ -18,8 +18,16 @@ namespace container {
 ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, const HostFacts& facts,
                              const UnsafeDefaults& unsafe);
 
-/// Memory, CPU, process count and devices, for the container's cgroup.
-cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition);
+/// Memory, CPU, process count, block I/O and devices, for the container's cgroup. Throws SystemError for a path in
+/// <blkiotune> that is no block device.
+cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition, const LimitFacts& facts);
+/// What to change in a running container's cgroup when its definition changes from `before` to `after`.
+cgroup::Limits plan_limit_change(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after,
+                                 const LimitFacts& facts);
+/// The processors a container may run on, as a list; empty for all of them. What <vcpu cpuset=> names, or all its vcpus
+/// are pinned to; and with fewer current vcpus than the maximum, that many of these, beginning at one that the uuid
+/// chooses, so that not all small containers meet on the first processor.
+std::string plan_cpuset(const domain_xml::DomainDefinition& definition, const std::string& online_cpus);
 
 struct CgroupPlace {
   std::string partition;  // "/machine/prod.partition"

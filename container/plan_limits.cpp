@@ -1,9 +1,11 @@
 // The container's cgroup: where it is and what it may use.
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 
 #include "base/error.hpp"
 #include "container/plan_container.hpp"
+#include "domain-xml/cpu_pins.hpp"
 #include "domain-xml/cpuset.hpp"
 
 namespace container {
@@ -77,22 +79,92 @@ std::string reduce_name(const std::string& name) {
   return reduced;
 }
 
+/// `definition.current_memory_kib` is 0 in definitions that nobody has completed.
+std::uint64_t boot_memory_kib(const domain_xml::DomainDefinition& definition) {
+  const std::uint64_t current = definition.current_memory_kib;
+  return current ? std::min(current, definition.memory_kib) : definition.memory_kib;
+}
+
+/// <quota> and <global_quota> both mean the whole container: there are no vcpu threads to tell apart.
+void plan_bandwidth(const domain_xml::CpuTune& tune, cgroup::Limits& limits) {
+  auto period = tune.period_us;
+  auto quota = tune.quota_us;
+  if (!quota.value_or(0)) {
+    quota = domain_xml::stored_number(tune, "global_quota");
+    if (const auto global = domain_xml::stored_number(tune, "global_period"); quota && global)
+      period = static_cast<std::uint64_t>(*global);
+  }
+  if (period.value_or(0)) limits.cpu_period_us = period;
+  if (quota.value_or(0)) limits.cpu_quota_us = quota;
+}
+
+/// The modes that forbid other nodes; the others only prefer, which is no limit.
+std::string memory_nodes(const domain_xml::DomainDefinition& definition) {
+  const auto& numa = definition.numa_tune;
+  if (!numa || numa->nodeset.empty()) return "";
+  const bool forbids = numa->mode == domain_xml::NumaMode::Strict || numa->mode == domain_xml::NumaMode::Restrictive;
+  return forbids ? domain_xml::canonical_cpuset(numa->nodeset) : "";
+}
+
+/// Zero is libvirt's "no limit" here.
+template <typename Value>
+std::optional<Value> unless_zero(const std::optional<Value>& value) {
+  return value.value_or(0) ? value : std::nullopt;
+}
+
+cgroup::BlockDeviceLimits block_device_limits(const domain_xml::BlockDeviceTune& tune, const LimitFacts& facts) {
+  const auto& device = facts.devices.at(tune.path);
+  if (device.error)
+    base::fail_errno_value(device.error, base::Code::SystemError, "cannot look at block device '", tune.path, "'");
+  if (!device.block) base::fail_errno_value(ENOTBLK, base::Code::SystemError, "cannot limit '", tune.path, "'");
+  return {.major = device.major,
+          .minor = device.minor,
+          .weight = unless_zero(tune.weight),
+          .read_iops_sec = unless_zero(tune.read_iops_sec),
+          .write_iops_sec = unless_zero(tune.write_iops_sec),
+          .read_bytes_sec = unless_zero(tune.read_bytes_sec),
+          .write_bytes_sec = unless_zero(tune.write_bytes_sec)};
+}
+
 }  // namespace
 
-cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition) {
+cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition, const LimitFacts& facts) {
   const auto& tune = definition.memory_tune;
   cgroup::Limits limits;
-  limits.memory_bytes = tune.hard_limit_kib ? bytes(tune.hard_limit_kib) : bytes(definition.memory_kib);
+  limits.memory_bytes = tune.hard_limit_kib ? bytes(tune.hard_limit_kib) : bytes(boot_memory_kib(definition));
   limits.memory_soft_bytes = bytes(tune.soft_limit_kib);
   limits.memory_swap_bytes = bytes(tune.swap_hard_limit_kib);
   // Zero is libvirt's "leave it alone" for these three.
   if (definition.cpu_tune.shares.value_or(0)) limits.cpu_shares = definition.cpu_tune.shares;
-  if (definition.cpu_tune.period_us.value_or(0)) limits.cpu_period_us = definition.cpu_tune.period_us;
-  if (definition.cpu_tune.quota_us.value_or(0)) limits.cpu_quota_us = definition.cpu_tune.quota_us;
-  if (!definition.cpuset.empty()) limits.cpuset_cpus = domain_xml::canonical_cpuset(definition.cpuset);
+  plan_bandwidth(definition.cpu_tune, limits);
+  limits.cpuset_cpus = plan_cpuset(definition, facts.online_cpus);
+  limits.cpuset_mems = memory_nodes(definition);
+  limits.blkio_weight = unless_zero(definition.block_tune.weight);
+  for (const auto& device : definition.block_tune.devices)
+    limits.block_devices.push_back(block_device_limits(device, facts));
   limits.pids_max = definition.extension.pids_limit.value_or(kMaxPids);
   limits.devices = device_rules(definition);
   return limits;
+}
+
+cgroup::Limits plan_limit_change(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after,
+                                 const LimitFacts& facts) {
+  // A device whose limits stay may have gone; one that is gone needs none lifted.
+  domain_xml::DomainDefinition from = before, to = after;
+  std::erase_if(to.block_tune.devices, [&](const auto& device) {
+    const auto& old = before.block_tune.devices;
+    return std::find(old.begin(), old.end(), device) != old.end();
+  });
+  std::erase_if(from.block_tune.devices, [&](const auto& device) {
+    const auto& now = after.block_tune.devices;
+    const auto& fact = facts.devices.at(device.path);
+    return std::find(now.begin(), now.end(), device) != now.end() || fact.error || !fact.block;
+  });
+  const cgroup::Limits wanted = plan_limits(to, facts);
+  cgroup::Limits change = cgroup::difference(plan_limits(from, facts), wanted);
+  if (wanted.cpuset_cpus.empty() && !plan_cpuset(before, facts.online_cpus).empty())
+    change.cpuset_cpus = facts.online_cpus;
+  return change;
 }
 
 CgroupPlace plan_cgroup(const domain_xml::DomainDefinition& definition, const std::string& default_partition) {

@@ -15,8 +15,11 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "container/affinity.hpp"
 #include "container/initctl.hpp"
+#include "container/plan_container.hpp"
 #include "container/supervised_container.hpp"
+#include "domain-xml/cpu_pins.hpp"
 
 namespace container {
 namespace {
@@ -300,8 +303,35 @@ std::vector<base::Fd> SupervisedContainer::open_namespaces() const {
 
 cgroup::Usage SupervisedContainer::usage() const {
   const std::shared_lock lock(group_mutex_);
-  if (shared_->cleaned) base::fail(Code::OperationInvalid, "domain '", shared_->parts.name, "' has ended");
+  require_group();
   return shared_->parts.group->usage();
+}
+
+void SupervisedContainer::require_group() const {
+  if (shared_->cleaned) base::fail(Code::OperationInvalid, "domain '", shared_->parts.name, "' has ended");
+}
+
+void SupervisedContainer::change_limits(const domain_xml::DomainDefinition& before,
+                                        const domain_xml::DomainDefinition& after) {
+  const std::shared_lock lock(group_mutex_);
+  require_group();
+  LimitFacts facts = read_limit_facts(after);
+  facts.devices.merge(read_limit_facts(before).devices);
+  facts.online_cpus = online_cpus();
+  const cgroup::Limits change = plan_limit_change(before, after, facts);
+  if (change != cgroup::Limits()) shared_->parts.group->update(change);
+  const std::string pin = domain_xml::emulator_pin(after.cpu_tune);
+  if (pin != domain_xml::emulator_pin(before.cpu_tune)) set_affinity(id(), pin);
+}
+
+cgroup::Limits SupervisedContainer::limits() const {
+  const std::shared_lock lock(group_mutex_);
+  require_group();
+  return shared_->parts.group->limits();
+}
+
+std::string SupervisedContainer::supervisor_cpus() const {
+  return affinity(id());
 }
 
 }  // namespace container

@@ -13,6 +13,7 @@
 
 #include "base/event_loop.hpp"
 #include "base/fd.hpp"
+#include "cgroup/limits.hpp"
 #include "cgroup/stats.hpp"
 #include "domain-xml/definition.hpp"
 
@@ -76,6 +77,14 @@ class Running {
   /// Descriptors of init's namespaces in libvirt's order: user, ipc, uts, net, pid, mnt.
   virtual std::vector<base::Fd> open_namespaces() const = 0;
   virtual cgroup::Usage usage() const = 0;
+
+  /// Makes the kernel enforce what `after` says where it differs from `before`, the definition until now. All or
+  /// nothing.
+  virtual void change_limits(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after) = 0;
+  /// What the kernel enforces now.
+  virtual cgroup::Limits limits() const = 0;
+  /// The processors the supervisor runs on (<emulatorpin>), in list syntax.
+  virtual std::string supervisor_cpus() const = 0;
 };
 
 }  // namespace container

@@ -61,6 +61,9 @@ class SupervisedContainer final : public Running {
   base::Fd open_console(std::size_t index) override;
   std::vector<base::Fd> open_namespaces() const override;
   cgroup::Usage usage() const override;
+  void change_limits(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after) override;
+  cgroup::Limits limits() const override;
+  std::string supervisor_cpus() const override;
 
  private:
   struct Shared;  // what the loop's callbacks reach
@@ -68,6 +71,7 @@ class SupervisedContainer final : public Running {
   void dismiss_supervisor();
   void remove_group();
   void require_running_init() const;
+  void require_group() const;
 
   base::EventLoop& loop_;
   std::shared_ptr<LinkNames> names_;

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "domain-xml/defaults.hpp"
+#include "domain-xml/metadata.hpp"
 #include "domain-xml/parse.hpp"
 #include "domain-xml/schema.hpp"
 #include "domain-xml/validate.hpp"
@@ -17,6 +18,7 @@ namespace driver {
 namespace {
 
 using base::Code;
+using domain_xml::DomainDefinition;
 using rpc::Call;
 using rpc::Nothing;
 using rpc::Run;
@@ -95,10 +97,16 @@ void set_metadata(Services& services, const rpc::DomainSetMetadataArgs& args) {
   require_flags(args.flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, "virDomainSetMetadata");
   if (args.type < VIR_DOMAIN_METADATA_DESCRIPTION || args.type > VIR_DOMAIN_METADATA_ELEMENT)
     base::fail(Code::InvalidArg, "unknown metadata type ", args.type);
-  const auto domain = find_domain(services, args.dom);
-  const Affected affected = require_affected(domain->snapshot(), args.flags);
-  domain->set_metadata(args.type, args.metadata, args.key.value_or(""), args.uri.value_or(""), affected.live,
-                       affected.config);
+  const std::string uri = args.uri.value_or("");
+  const auto edit = [&](DomainDefinition& definition) {
+    if (args.type == VIR_DOMAIN_METADATA_TITLE)
+      definition.title = args.metadata.value_or("");
+    else if (args.type == VIR_DOMAIN_METADATA_DESCRIPTION)
+      definition.description = args.metadata.value_or("");
+    else
+      domain_xml::set_metadata_element(definition, uri, args.key.value_or(""), args.metadata);
+  };
+  find_domain(services, args.dom)->change(edit, args.flags, MetadataChangeEvent{args.type, uri});
 }
 
 }  // namespace
@@ -160,10 +168,6 @@ void add_domain_calls(rpc::ProcedureTable& table, Services& services) {
   });
   table.on<proc::DomainSetAutostart>(Run::Worker, [&](Call&, const auto& args) {
     find_domain(services, args.dom)->set_autostart(args.autostart != 0);
-    return Nothing{};
-  });
-  table.on<proc::DomainSetMaxMemory>(Run::Worker, [&](Call&, const auto& args) {
-    find_domain(services, args.dom)->set_max_memory(args.memory);
     return Nothing{};
   });
   table.on<proc::DomainSendProcessSignal>(Run::Worker, [&](Call&, const auto& args) {

@@ -1,55 +1,120 @@
-// Scheduler parameters, answered from the definitions in every state (a question about a shut-off domain must not
-// hurt).
+// Typed parameters of domains: schedinfo, memtune, blkiotune, numatune. A running domain is asked through the kernel, a
+// shut-off one through its definition (a question about it must not hurt).
 #include <libvirt/libvirt.h>
 
 #include "base/error.hpp"
 #include "driver/calls.hpp"
+#include "driver/tunables.hpp"
 #include "driver/wire_values.hpp"
 
 namespace driver {
 namespace {
 
+using base::Code;
 using rpc::Call;
+using rpc::Nothing;
 using rpc::Run;
 namespace proc = rpc::proc;
 
-// The kernel's own defaults of a cgroup nobody has tuned (cgroup v1 cpu controller, sched-bwc.rst).
-constexpr std::uint64_t kDefaultShares = 1024, kDefaultPeriodUs = 100000;
-constexpr std::int64_t kUnlimitedQuota = -1;
+constexpr std::uint32_t kAffect = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
 
-std::vector<rpc::TypedParam> scheduler_parameters(const DomainSnapshot& domain, std::uint32_t flags,
-                                                  std::int32_t wanted) {
-  require_flags(flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG | VIR_TYPED_PARAM_STRING_OKAY,
-                "virDomainGetSchedulerParametersFlags");
-  const std::uint32_t where = flags & (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG);
-  if (where == (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG))
-    base::fail(base::Code::InvalidArg, "flags 'live' and 'config' are mutually exclusive");
-  const Affected affected = require_affected(domain, where);
-  const auto& tune = (affected.live ? *domain.live : *domain.config).cpu_tune;
-  std::vector<rpc::TypedParam> params = {
-      {VIR_DOMAIN_SCHEDULER_CPU_SHARES, std::uint64_t{tune.shares.value_or(affected.live ? kDefaultShares : 0)}},
-      {VIR_DOMAIN_SCHEDULER_VCPU_PERIOD, std::uint64_t{tune.period_us.value_or(affected.live ? kDefaultPeriodUs : 0)}},
-      {VIR_DOMAIN_SCHEDULER_VCPU_QUOTA, std::int64_t{tune.quota_us.value_or(affected.live ? kUnlimitedQuota : 0)}},
-  };
-  if (wanted < 0 || wanted > 16) base::fail(base::Code::InternalError, "bad number of parameters ", wanted);
-  if (static_cast<std::size_t>(wanted) < params.size()) params.resize(static_cast<std::size_t>(wanted));
-  return params;
+Parameters parameters_of(const TunableFamily& family, const DomainSnapshot& domain, std::uint32_t flags) {
+  require_flags(flags, kAffect | VIR_TYPED_PARAM_STRING_OKAY, family.getter);
+  if ((flags & kAffect) == kAffect) base::fail(Code::InvalidArg, "flags 'live' and 'config' are mutually exclusive");
+  Parameters parameters;
+  if (require_affected(domain, flags & kAffect).config)
+    parameters = family.stored(*domain.config);
+  else
+    parameters = family.in_force({domain.running->limits(), *domain.live, container::read_limit_facts(*domain.live)});
+  if (!(flags & VIR_TYPED_PARAM_STRING_OKAY))
+    std::erase_if(parameters, [](const auto& one) { return std::holds_alternative<std::string>(one.value); });
+  return parameters;
+}
+
+/// As many as the client has room for.
+Parameters first_of(Parameters parameters, std::int32_t wanted) {
+  if (wanted < 0 || wanted > 16) base::fail(Code::InternalError, "bad number of parameters ", wanted);
+  if (static_cast<std::size_t>(wanted) < parameters.size()) parameters.resize(static_cast<std::size_t>(wanted));
+  return parameters;
+}
+
+template <typename Ret, typename Args>
+Ret answer(const Services& services, const TunableFamily& family, const Args& args) {
+  auto parameters = parameters_of(family, find_domain(services, args.dom)->snapshot(), args.flags);
+  if (args.nparams == 0) return {{}, static_cast<std::int32_t>(parameters.size())};
+  return {first_of(std::move(parameters), args.nparams), 0};
+}
+
+void change(const Services& services, const TunableFamily& family, const rpc::NonnullDomain& domain,
+            const Parameters& parameters, std::uint32_t flags) {
+  require_flags(flags, kAffect, family.setter);
+  find_domain(services, domain)->change([&](auto& definition) { family.change(definition, parameters); }, flags);
+}
+
+/// The mode of a running container's memory policy is its processes' own by now.
+void change_numa(const Services& services, const rpc::DomainSetNumaParametersArgs& args) {
+  const auto domain = find_domain(services, args.dom);
+  require_flags(args.flags, kAffect, kNumaTunables.setter);
+  const auto now = domain->snapshot();
+  if (require_affected(now, args.flags).live) {
+    auto changed = *now.live;
+    kNumaTunables.change(changed, args.params);
+    const auto mode = now.live->numa_tune ? now.live->numa_tune->mode : domain_xml::NumaMode::Strict;
+    if (changed.numa_tune->mode != mode)
+      base::fail(Code::OperationInvalid, "can't change '", VIR_DOMAIN_NUMA_MODE, "' of running domain '",
+                 domain->name(), "'");
+    if (mode != domain_xml::NumaMode::Strict && mode != domain_xml::NumaMode::Restrictive)
+      base::fail(Code::OperationInvalid, "can't change '", VIR_DOMAIN_NUMA_NODESET, "' of running domain '",
+                 domain->name(), "' in mode preferred or interleave");
+  }
+  change(services, kNumaTunables, args.dom, args.params, args.flags);
 }
 
 }  // namespace
 
 void add_tuning_calls(rpc::ProcedureTable& table, Services& services) {
   table.on<proc::DomainGetSchedulerType>(Run::Inline, [&](Call&, const auto& args) {
-    find_domain(services, args.dom);
-    return rpc::DomainGetSchedulerTypeRet{"posix", 3};
+    const auto definition = find_domain(services, args.dom)->snapshot();
+    const auto count = kSchedulerTunables.stored(definition.current()).size();
+    return rpc::DomainGetSchedulerTypeRet{"posix", static_cast<std::int32_t>(count)};
   });
-  table.on<proc::DomainGetSchedulerParameters>(Run::Inline, [&](Call&, const auto& args) {
-    return rpc::DomainGetSchedulerParametersRet{
-        scheduler_parameters(find_domain(services, args.dom)->snapshot(), 0, args.nparams)};
+  table.on<proc::DomainGetSchedulerParameters>(Run::Worker, [&](Call&, const auto& args) {
+    const auto domain = find_domain(services, args.dom)->snapshot();
+    return rpc::DomainGetSchedulerParametersRet{first_of(parameters_of(kSchedulerTunables, domain, 0), args.nparams)};
   });
-  table.on<proc::DomainGetSchedulerParametersFlags>(Run::Inline, [&](Call&, const auto& args) {
+  table.on<proc::DomainGetSchedulerParametersFlags>(Run::Worker, [&](Call&, const auto& args) {
+    const auto domain = find_domain(services, args.dom)->snapshot();
     return rpc::DomainGetSchedulerParametersFlagsRet{
-        scheduler_parameters(find_domain(services, args.dom)->snapshot(), args.flags, args.nparams)};
+        first_of(parameters_of(kSchedulerTunables, domain, args.flags), args.nparams)};
+  });
+  table.on<proc::DomainSetSchedulerParameters>(Run::Worker, [&](Call&, const auto& args) {
+    change(services, kSchedulerTunables, args.dom, args.params, 0);
+    return Nothing{};
+  });
+  table.on<proc::DomainSetSchedulerParametersFlags>(Run::Worker, [&](Call&, const auto& args) {
+    change(services, kSchedulerTunables, args.dom, args.params, args.flags);
+    return Nothing{};
+  });
+  table.on<proc::DomainGetMemoryParameters>(Run::Worker, [&](Call&, const auto& args) {
+    return answer<rpc::DomainGetMemoryParametersRet>(services, kMemoryTunables, args);
+  });
+  table.on<proc::DomainSetMemoryParameters>(Run::Worker, [&](Call&, const auto& args) {
+    change(services, kMemoryTunables, args.dom, args.params, args.flags);
+    return Nothing{};
+  });
+  table.on<proc::DomainGetBlkioParameters>(Run::Worker, [&](Call&, const auto& args) {
+    return answer<rpc::DomainGetBlkioParametersRet>(services, kBlockTunables, args);
+  });
+  table.on<proc::DomainSetBlkioParameters>(Run::Worker, [&](Call&, const auto& args) {
+    change(services, kBlockTunables, args.dom, args.params, args.flags);
+    return Nothing{};
+  });
+  table.on<proc::DomainGetNumaParameters>(Run::Worker, [&](Call&, const auto& args) {
+    return answer<rpc::DomainGetNumaParametersRet>(services, kNumaTunables, args);
+  });
+  table.on<proc::DomainSetNumaParameters>(Run::Worker, [&](Call&, const auto& args) {
+    change_numa(services, args);
+    return Nothing{};
   });
 }
 

@@ -42,6 +42,8 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
   add_domain_list_calls(table_, services_);
   add_native_calls(table_, services_);
   add_tuning_calls(table_, services_);
+  add_memory_calls(table_, services_);
+  add_vcpu_calls(table_, services_);
   add_console_calls(table_, services_);
   add_event_calls(table_, services_, events_);
   watch_signals();  // before the server starts threads, which inherit the blocked signals

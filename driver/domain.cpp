@@ -7,7 +7,6 @@
 #include "base/log.hpp"
 #include "domain-xml/defaults.hpp"
 #include "domain-xml/format.hpp"
-#include "domain-xml/metadata.hpp"
 #include "domain-xml/parse.hpp"
 #include "driver/domain_registry.hpp"
 
@@ -73,6 +72,17 @@ const DomainDefinition& DomainSnapshot::current() const {
   if (live) return *live;
   if (!config) base::fail(Code::NoDomain, "domain '", identity.name, "' has just ended");
   return *config;
+}
+
+Affected require_affected(const DomainSnapshot& domain, std::uint32_t flags) {
+  const bool active = domain.status.active();
+  Affected affected{(flags & VIR_DOMAIN_AFFECT_LIVE) != 0, (flags & VIR_DOMAIN_AFFECT_CONFIG) != 0};
+  if (!affected.live && !affected.config) (active ? affected.live : affected.config) = true;
+  if (affected.live && !active)
+    base::fail(Code::OperationInvalid, "domain '", domain.identity.name, "' is not running");
+  if (affected.config && !domain.persistent)
+    base::fail(Code::OperationInvalid, "transient domain '", domain.identity.name, "' has no persistent configuration");
+  return affected;
 }
 
 DomainSnapshot Domain::snapshot() const {
@@ -420,48 +430,36 @@ void Domain::set_autostart(bool enabled) {
   autostart_ = enabled;
 }
 
-void Domain::set_max_memory(std::uint64_t kib) {
-  const Job job(*this);
-  const auto now = snapshot();
-  if (now.status.active())
-    base::fail(Code::OperationInvalid, "cannot change the maximum memory of running domain '", name_, "'");
-  DomainDefinition changed = *now.config;
-  changed.memory_kib = kib;
-  changed.current_memory_kib = std::min(changed.current_memory_kib, kib);
-  services_.store.save_definition(changed);
-  const std::scoped_lock lock(mutex_);
-  config_ = share(std::move(changed));
-}
-
 void Domain::signal_init(int number) {
   const Job job(*this);
   require_running()->signal_init(number);
 }
 
-void Domain::set_metadata(int type, const std::optional<std::string>& text, const std::string& key,
-                          const std::string& uri, bool live, bool config) {
+void Domain::change(const DefinitionEdit& edit, std::uint32_t flags, const std::optional<Event>& event) {
   const Job job(*this);
   const auto now = snapshot();
+  const Affected affected = require_affected(now, flags);
   const auto changed = [&](const DomainDefinition& from) {
     DomainDefinition to = from;
-    if (type == VIR_DOMAIN_METADATA_TITLE)
-      to.title = text.value_or("");
-    else if (type == VIR_DOMAIN_METADATA_DESCRIPTION)
-      to.description = text.value_or("");
-    else
-      domain_xml::set_metadata_element(to, uri, key, text);
+    edit(to);
     return share(std::move(to));
   };
-  const DefinitionPtr new_live = live ? changed(*now.live) : now.live;
-  const DefinitionPtr new_config = config ? changed(*now.config) : now.config;
-  if (config) services_.store.save_definition(*new_config);
+  const DefinitionPtr live = affected.live ? changed(*now.live) : now.live;
+  const DefinitionPtr config = affected.config ? changed(*now.config) : now.config;
+  if (affected.live) now.running->change_limits(*now.live, *live);
+  try {
+    if (affected.config) services_.store.save_definition(*config);
+  } catch (...) {
+    if (affected.live) now.running->change_limits(*live, *now.live);
+    throw;
+  }
   {
     const std::scoped_lock lock(mutex_);
-    live_ = new_live;
-    config_ = new_config;
+    live_ = live;
+    config_ = config;
   }
-  if (live) save_live();
-  services_.events.publish(identity(), MetadataChangeEvent{type, uri});
+  if (affected.live) save_live();
+  if (event) services_.events.publish(identity(), *event);
 }
 
 void Domain::load(DomainDefinition definition, bool autostart) {

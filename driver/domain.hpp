@@ -53,6 +53,17 @@ struct DomainSnapshot {
   const domain_xml::DomainDefinition& current() const;
 };
 
+/// Which of a domain's two definitions a call with VIR_DOMAIN_AFFECT_* flags means.
+struct Affected {
+  bool live = false, config = false;
+};
+/// CURRENT means live while running, else config. Throws OperationInvalid for LIVE on a shut-off and CONFIG on a
+/// transient domain.
+Affected require_affected(const DomainSnapshot& domain, std::uint32_t flags);
+
+/// Throws what is wrong with the change.
+using DefinitionEdit = std::function<void(domain_xml::DomainDefinition&)>;
+
 enum class DefineOutcome { Added, Updated };
 enum class SignalChannel { Initctl = 1, Signal = 2, Any = 3 };
 
@@ -82,12 +93,11 @@ class Domain : public std::enable_shared_from_this<Domain> {
   void suspend();
   void resume();
   void set_autostart(bool enabled);
-  void set_max_memory(std::uint64_t kib);
   /// Signal to init; `pid` must be 1.
   void signal_init(int number);
-  /// Changes live and/or next-boot definition by the same function; saves and publishes.
-  void set_metadata(int type, const std::optional<std::string>& text, const std::string& key, const std::string& uri,
-                    bool live, bool config);
+  /// Changes the definition that runs and what the kernel enforces of it, the next boot's, or both, as
+  /// VIR_DOMAIN_AFFECT_* `flags` say, by the same function. All or nothing; `event` is published at the end.
+  void change(const DefinitionEdit& edit, std::uint32_t flags, const std::optional<Event>& event = {});
 
   // Daemon start.
   void load(domain_xml::DomainDefinition definition, bool autostart);

@@ -20,12 +20,4 @@ std::shared_ptr<Domain> find_domain(const Services& services, const rpc::Nonnull
 /// Throws InvalidArg naming the bits that `api` does not know.
 void require_flags(std::uint32_t given, std::uint32_t allowed, const char* api);
 
-/// Which of a domain's two definitions a call with VIR_DOMAIN_AFFECT_* flags means.
-struct Affected {
-  bool live = false, config = false;
-};
-/// CURRENT means live while running, else config. Throws OperationInvalid for LIVE on a shut-off and CONFIG on a
-/// transient domain.
-Affected require_affected(const DomainSnapshot& domain, std::uint32_t flags);
-
 }  // namespace driver

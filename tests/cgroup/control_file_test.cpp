@@ -60,7 +60,7 @@ TEST(ControlFile, V2WritesEverything) {
             "memory memory.max=536870912\n"
             "memory memory.swap.max=268435456\n"
             "memory memory.high=268435456\n"
-            "cpu cpu.weight=39\n"
+            "cpu cpu.weight=100\n"
             "cpu cpu.max=25000 50000\n"
             "blkio io.bfq.weight=300\n"
             "pids pids.max=4096\n");
@@ -172,16 +172,16 @@ TEST(ControlFile, V2PeriodAloneKeepsTheQuota) {
 
 TEST(ControlFile, G5_SharesAreScaledToWeights) {
   EXPECT_EQ(weight_from_shares(2), 1U);
-  EXPECT_EQ(weight_from_shares(1024), 39U);
+  EXPECT_EQ(weight_from_shares(1024), 100U);
+  EXPECT_EQ(weight_from_shares(2048), 200U);
   EXPECT_EQ(weight_from_shares(262144), 10000U);
   EXPECT_EQ(weight_from_shares(0), 1U);
   EXPECT_EQ(weight_from_shares(~0ULL), 10000U);
-  EXPECT_EQ(shares_from_weight(1), 2U);
-  EXPECT_EQ(shares_from_weight(10000), 262144U);
-  for (std::uint64_t weight = 1; weight <= 10000; ++weight) {
-    const std::uint64_t back = weight_from_shares(shares_from_weight(weight));
-    ASSERT_LE(weight - back, 1U) << weight;
-  }
+  EXPECT_EQ(shares_from_weight(1), 10U);
+  EXPECT_EQ(shares_from_weight(100), 1024U);
+  EXPECT_EQ(shares_from_weight(10000), 102400U);
+  for (std::uint64_t weight = 1; weight <= 10000; ++weight)
+    ASSERT_EQ(weight_from_shares(shares_from_weight(weight)), weight);
 }
 
 TEST(ControlFile, ParsesV1) {
@@ -219,12 +219,65 @@ TEST(ControlFile, ParsesV2WithSwapAsTotal) {
   Limits expected;
   expected.memory_bytes = 512 * kMiB;
   expected.memory_swap_bytes = 768 * kMiB;
-  expected.cpu_shares = 262144;
+  expected.cpu_shares = 102400;
   expected.cpu_period_us = 50000;
   expected.cpu_quota_us = 25000;
   expected.blkio_weight = 300;
+  expected.block_devices = {{.major = 8, .minor = 0, .weight = 500}};
   expected.pids_max = 77;
   EXPECT_EQ(limits, expected);
+}
+
+TEST(ControlFile, BlockDevices) {
+  Limits limits;
+  limits.block_devices = {{.major = 8, .minor = 16, .weight = 200, .read_bytes_sec = 1048576, .write_bytes_sec = 0},
+                          {.major = 7, .minor = 1, .write_iops_sec = 30}};
+  EXPECT_EQ(text_of(control_writes(limits, 1)),
+            "blkio blkio.bfq.weight_device=8:16 200\n"
+            "blkio blkio.throttle.read_bps_device=8:16 1048576\n"
+            "blkio blkio.throttle.write_bps_device=8:16 0\n"
+            "blkio blkio.throttle.write_iops_device=7:1 30\n");
+  EXPECT_EQ(text_of(control_writes(limits, 2)),
+            "blkio io.bfq.weight=8:16 200\n"
+            "blkio io.max=8:16 rbps=1048576 wbps=max\n"
+            "blkio io.max=7:1 wiops=30\n");
+}
+
+TEST(ControlFile, BlockDevicesReadBack) {
+  const Limits v1 = parse_limits(1, files({{"blkio.throttle.read_bps_device", "8:16 1048576\n7:1 99\n"},
+                                           {"blkio.throttle.write_iops_device", "8:16 30\n"},
+                                           {"blkio.weight_device", "8:16 200\n"}}));
+  const std::vector<BlockDeviceLimits> expected = {
+      {.major = 8, .minor = 16, .weight = 200, .write_iops_sec = 30, .read_bytes_sec = 1048576},
+      {.major = 7, .minor = 1, .read_bytes_sec = 99}};
+  EXPECT_EQ(v1.block_devices, expected);
+  const Limits v2 = parse_limits(2, files({{"io.max", "8:16 rbps=1048576 wbps=max riops=max wiops=30\n7:1 rbps=99\n"},
+                                           {"io.weight", "default 100\n8:16 200\n"}}));
+  EXPECT_EQ(v2.block_devices, expected);
+}
+
+TEST(Limits, DifferenceSetsWhatChangedAndLiftsWhatIsGone) {
+  Limits from, to;
+  from.memory_bytes = 5 * kMiB;
+  from.cpu_shares = 512;
+  from.cpu_quota_us = 20000;
+  from.pids_max = 9;
+  from.block_devices = {{.major = 8, .read_bytes_sec = 1, .write_bytes_sec = 2}, {.major = 9, .weight = 100}};
+  to.memory_bytes = 6 * kMiB;
+  to.pids_max = 9;
+  to.block_devices = {{.major = 8, .read_bytes_sec = 3}};
+  Limits expected;
+  expected.memory_bytes = 6 * kMiB;
+  expected.cpu_shares = 1024;
+  expected.cpu_quota_us = -1;
+  expected.block_devices = {{.major = 8, .read_bytes_sec = 3, .write_bytes_sec = 0}, {.major = 9, .weight = 0}};
+  EXPECT_EQ(difference(from, to), expected);
+  EXPECT_EQ(difference(to, to), Limits());
+  Limits memory_lifted = to;
+  memory_lifted.memory_bytes.reset();
+  expected = {};
+  expected.memory_bytes = kUnlimitedBytes;
+  EXPECT_EQ(difference(to, memory_lifted), expected);
 }
 
 TEST(ControlFile, G6_UnlimitedQuotaReadsTheSameOnBothVersions) {

@@ -116,10 +116,22 @@ TEST(Group, LimitWithoutItsControllerIsRefusedByName) {
     Group::create(v1_and_v2(tree), "/machine", "one", limits);
     FAIL();
   } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::Code::OperationUnsupported);
+    EXPECT_EQ(error.code(), base::Code::OperationInvalid);
     EXPECT_THAT(error.what(), testing::HasSubstr("'pids'"));
   }
   EXPECT_FALSE(tree.exists("memory/machine/one"));
+}
+
+TEST(Group, HalfAChangeIsTakenBack) {
+  const Tree tree = empty_mounts();
+  Group group = Group::create(v1_and_v2(tree), "/machine", "one", {});
+  tree.write("cpu/machine/one/cpu.shares", "700\n");
+  Limits limits;
+  limits.cpu_shares = 512;
+  limits.cpu_period_us = 50000;  // there is no file for it
+  EXPECT_THROW(group.update(limits), base::Error);
+  EXPECT_EQ(group.limits().cpu_shares, 700U);
+  std::filesystem::remove(tree.path("cpu/machine/one/cpu.shares"));
 }
 
 TEST(Group, NamesCannotLeaveTheMount) {

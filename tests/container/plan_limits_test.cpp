@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "container/plan_container.hpp"
+#include "domain-xml/cpu_pins.hpp"
 
 namespace container {
 namespace {
@@ -16,6 +17,10 @@ DomainDefinition named(const std::string& name) {
   return definition;
 }
 
+cgroup::Limits limits_of(const DomainDefinition& definition) {
+  return plan_limits(definition, {.online_cpus = "0-7"});
+}
+
 std::string partition_of(const std::string& partition) {
   auto definition = named("web");
   definition.partition = partition;
@@ -24,44 +29,126 @@ std::string partition_of(const std::string& partition) {
 
 TEST(PlanLimits, MemoryIsTheDefaultHardLimit) {
   auto definition = named("web");
-  EXPECT_EQ(plan_limits(definition).memory_bytes, 1048576u);
+  EXPECT_EQ(limits_of(definition).memory_bytes, 1048576u);
   definition.memory_tune = {.hard_limit_kib = 2048, .soft_limit_kib = 512, .swap_hard_limit_kib = 4096};
-  const auto limits = plan_limits(definition);
+  const auto limits = limits_of(definition);
   EXPECT_EQ(limits.memory_bytes, 2097152u);
   EXPECT_EQ(limits.memory_soft_bytes, 524288u);
   EXPECT_EQ(limits.memory_swap_bytes, 4194304u);
   definition.memory_tune.hard_limit_kib = 9007199254740991;  // libvirt's "unlimited"
-  EXPECT_EQ(plan_limits(definition).memory_bytes, std::nullopt);
+  EXPECT_EQ(limits_of(definition).memory_bytes, std::nullopt);
 }
 
 TEST(PlanLimits, ProcessorTime) {
   auto definition = named("web");
-  EXPECT_EQ(plan_limits(definition).cpu_shares, std::nullopt);
+  EXPECT_EQ(limits_of(definition).cpu_shares, std::nullopt);
   definition.cpu_tune = {.shares = 512, .period_us = 100000, .quota_us = -1};
   definition.cpuset = "0-3,^2";
-  const auto limits = plan_limits(definition);
+  const auto limits = limits_of(definition);
   EXPECT_EQ(limits.cpu_shares, 512u);
   EXPECT_EQ(limits.cpu_period_us, 100000u);
   EXPECT_EQ(limits.cpu_quota_us, -1);
   EXPECT_EQ(limits.cpuset_cpus, "0-1,3");  // the kernel's lists know no exclusion
   definition.cpu_tune = {.shares = 0, .period_us = 0, .quota_us = 0};
-  EXPECT_EQ(plan_limits(definition).cpu_quota_us, std::nullopt);
+  EXPECT_EQ(limits_of(definition).cpu_quota_us, std::nullopt);
+}
+
+TEST(PlanLimits, CurrentMemoryHoldsFromTheStart_G7) {
+  auto definition = named("web");
+  definition.current_memory_kib = 512;
+  EXPECT_EQ(limits_of(definition).memory_bytes, 524288U);
+  definition.memory_tune.hard_limit_kib = 768;
+  EXPECT_EQ(limits_of(definition).memory_bytes, 786432U);
+}
+
+TEST(PlanLimits, GlobalQuotaIsTheQuota_G10) {
+  auto definition = named("web");
+  definition.cpu_tune.others = {{.name = "global_period", .text = "50000"}, {.name = "global_quota", .text = "25000"}};
+  EXPECT_EQ(limits_of(definition).cpu_quota_us, 25000);
+  EXPECT_EQ(limits_of(definition).cpu_period_us, 50000U);
+  definition.cpu_tune.quota_us = 7000;
+  EXPECT_EQ(limits_of(definition).cpu_quota_us, 7000);
+  EXPECT_EQ(limits_of(definition).cpu_period_us, std::nullopt);
+}
+
+TEST(PlanLimits, NumaNodesAreEnforced_G9) {
+  auto definition = named("web");
+  definition.numa_tune = {domain_xml::NumaMode::Strict, "0-1"};
+  EXPECT_EQ(limits_of(definition).cpuset_mems, "0-1");
+  definition.numa_tune->mode = domain_xml::NumaMode::Preferred;
+  EXPECT_EQ(limits_of(definition).cpuset_mems, "");
+}
+
+TEST(PlanCpuset, PinsHoldOnceEveryVcpuHasOne_G10) {
+  auto definition = named("web");
+  definition.vcpus = 2;
+  EXPECT_EQ(plan_cpuset(definition, "0-7"), "");
+  domain_xml::set_vcpu_pin(definition.cpu_tune, 0, "4-5");
+  EXPECT_EQ(plan_cpuset(definition, "0-7"), "");
+  domain_xml::set_vcpu_pin(definition.cpu_tune, 1, "1");
+  EXPECT_EQ(plan_cpuset(definition, "0-7"), "1,4-5");
+  definition.cpuset = "2-3";
+  EXPECT_EQ(plan_cpuset(definition, "0-7"), "1,4-5");
+  domain_xml::set_vcpu_pin(definition.cpu_tune, 0, "");
+  EXPECT_EQ(plan_cpuset(definition, "0-7"), "2-3");
+}
+
+TEST(PlanCpuset, FewerCurrentVcpusThanTheMaximumGetThatManyProcessors_G10) {
+  auto definition = named("web");  // its uuid ends with 0x5555: 21845 modulo 8 is 5
+  definition.vcpus = 4;
+  definition.vcpus_current = 4;
+  EXPECT_EQ(plan_cpuset(definition, "0-7"), "");
+  definition.vcpus_current = 3;
+  EXPECT_EQ(plan_cpuset(definition, "0-7"), "5-7");
+  EXPECT_EQ(plan_cpuset(definition, "0-1"), "");
+  definition.cpuset = "0-1,6-7,40";
+  EXPECT_EQ(plan_cpuset(definition, "0-7"), "1,6-7");
+}
+
+TEST(PlanLimitChange, OnlyWhatChangedIsWritten) {
+  auto before = named("web"), after = before;
+  EXPECT_EQ(plan_limit_change(before, after, {}), cgroup::Limits());
+  after.cpu_tune.shares = 200;
+  after.cpuset = "1";
+  cgroup::Limits expected;
+  expected.cpu_shares = 200;
+  expected.cpuset_cpus = "1";
+  EXPECT_EQ(plan_limit_change(before, after, {.online_cpus = "0-7"}), expected);
+  expected.cpu_shares = 1024;
+  expected.cpuset_cpus = "0-7";
+  EXPECT_EQ(plan_limit_change(after, before, {.online_cpus = "0-7"}), expected);
+}
+
+TEST(PlanLimitChange, DevicesThatAreGoneStopNothing) {
+  auto before = named("web");
+  before.block_tune.devices = {{.path = "/dev/gone", .weight = 200}, {.path = "/dev/sdb", .read_bytes_sec = 7}};
+  LimitFacts facts;
+  facts.devices = {{"/dev/gone", {.error = ENOENT}}, {"/dev/sdb", {.major = 8, .minor = 16}}};
+  auto after = before;
+  after.cpu_tune.shares = 3;
+  EXPECT_EQ(plan_limit_change(before, after, facts).block_devices.size(), 0U);
+  after.block_tune.devices.clear();
+  const auto change = plan_limit_change(before, after, facts);
+  ASSERT_EQ(change.block_devices.size(), 1U);
+  EXPECT_EQ(change.block_devices[0], (cgroup::BlockDeviceLimits{.major = 8, .minor = 16, .read_bytes_sec = 0}));
+  after.block_tune.devices = {{.path = "/dev/gone", .weight = 300}};
+  EXPECT_THROW(plan_limit_change(before, after, facts), base::Error);
 }
 
 TEST(PlanLimits, ProcessesAreLimited_G8) {
-  EXPECT_EQ(plan_limits(named("web")).pids_max, 16384u);
+  EXPECT_EQ(limits_of(named("web")).pids_max, 16384u);
 }
 
 TEST(PlanLimits, Devices) {
   auto definition = named("web");
-  const auto rules = *plan_limits(definition).devices;
+  const auto rules = *limits_of(definition).devices;
   const std::vector<cgroup::DeviceRule> expected = {{'c', 1, 3, "rwm"}, {'c', 1, 5, "rwm"},    {'c', 1, 7, "rwm"},
                                                     {'c', 1, 8, "rwm"}, {'c', 1, 9, "rwm"},    {'c', 5, 0, "rwm"},
                                                     {'c', 5, 2, "rwm"}, {'c', 10, 229, "rwm"}, {'c', 136, -1, "rwm"}};
   EXPECT_EQ(rules, expected);
   definition.features.capabilities.emplace().states["mknod"] = true;
-  EXPECT_EQ(plan_limits(definition).devices->size(), expected.size() + 2);
-  EXPECT_EQ(plan_limits(definition).devices->back(), (cgroup::DeviceRule{'b', -1, -1, "m"}));
+  EXPECT_EQ(limits_of(definition).devices->size(), expected.size() + 2);
+  EXPECT_EQ(limits_of(definition).devices->back(), (cgroup::DeviceRule{'b', -1, -1, "m"}));
 }
 
 TEST(PlanCgroup, LeafKeepsNamesApart) {

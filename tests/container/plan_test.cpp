@@ -340,7 +340,7 @@ TEST(Plan, WhatTheExtensionAsksFor) {
               HasSubstr("uid map 0 500 10\ngid map 0 500 10\nroot /srv/web idmapped\noverlay in memory size=2048k\n"));
   EXPECT_THAT(text, HasSubstr("rlimit 7 5 18446744073709551615\n"));
   EXPECT_THAT(text, Not(HasSubstr("system call filter")));
-  EXPECT_EQ(plan_limits(definition).pids_max, 99U);
+  EXPECT_EQ(plan_limits(definition, {}).pids_max, 99U);
   definition.idmap = {{{0, 700, 10}}, {{0, 700, 10}}};
   EXPECT_THAT(plan_text(definition), HasSubstr("uid map 0 700 10\n")) << "the one that is spelled out";
   definition.extension.overlay = domain_xml::RootOverlay{"/var/changes", std::nullopt};

@@ -315,9 +315,9 @@ TEST_F(DaemonTest, D1_SchedulerParametersOfAShutOffDomain) {
   int count = 0;
   char* type = virDomainGetSchedulerType(domain, &count);
   EXPECT_STREQ(type, "posix");
-  EXPECT_EQ(count, 3);
+  EXPECT_EQ(count, 4);
   free(type);
-  virTypedParameter params[3];
+  virTypedParameter params[4];
   ASSERT_EQ(virDomainGetSchedulerParameters(domain, params, &count), 0) << virGetLastErrorMessage();
   EXPECT_STREQ(params[0].field, "cpu_shares");
   EXPECT_EQ(params[0].value.ul, 512u);

@@ -6,6 +6,8 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "container/plan_container.hpp"
+#include "domain-xml/cpu_pins.hpp"
 
 namespace test {
 namespace {
@@ -62,6 +64,13 @@ class MemoryRunning : public container::Running {
   }
   std::vector<base::Fd> open_namespaces() const override { return {}; }
   cgroup::Usage usage() const override { return {.cpu_ns = 5, .memory_bytes = 4096}; }
+  void change_limits(const domain_xml::DomainDefinition&, const domain_xml::DomainDefinition& after) override {
+    if (guest_->refuse_limits) base::fail(base::Code::SystemError, "cannot change limits: refused");
+    guest_->limits = container::plan_limits(after, {.online_cpus = "0-7"});
+    guest_->supervisor_cpus = domain_xml::emulator_pin(after.cpu_tune);
+  }
+  cgroup::Limits limits() const override { return guest_->limits; }
+  std::string supervisor_cpus() const override { return guest_->supervisor_cpus; }
 
  private:
   base::EventLoop& loop_;
@@ -89,6 +98,7 @@ driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition
     world_->guests[guest->id] = guest;
     ++world_->starts;
   }
+  guest->limits = container::plan_limits(definition, {.online_cpus = "0-7"});
   domain_xml::DomainDefinition live = definition;
   if (live.partition.empty()) live.partition = "/machine";
   for (std::size_t i = 0; i < live.consoles.size(); ++i) live.consoles[i].alias = "console" + std::to_string(i);

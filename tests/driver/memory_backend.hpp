@@ -22,6 +22,9 @@ struct Guest {
   std::optional<container::ExitRecord> exit;
   std::vector<int> signals;
   std::string runlevels;
+  cgroup::Limits limits;  // in force
+  std::string supervisor_cpus;
+  bool refuse_limits = false;
 };
 
 class MemoryBackend : public driver::Backend {

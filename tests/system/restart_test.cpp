@@ -64,6 +64,18 @@ class RestartTest : public testing::Test {
   Connection connection_;
 };
 
+TEST_F(RestartTest, LiveTuningSurvivesACrash) {
+  {
+    const Domain domain = start("tuned");
+    ASSERT_TRUE(ok(virDomainSetMemoryFlags(domain, 40000, VIR_DOMAIN_AFFECT_LIVE)));
+  }
+  crash_and_restart();
+  const Domain domain = find("tuned");
+  EXPECT_EQ(xpath(dump(domain), "string(//currentMemory)"), "40000");
+  EXPECT_EQ(xpath(dump(domain, VIR_DOMAIN_XML_INACTIVE), "string(//currentMemory)"), "65536");
+  EXPECT_EQ(control_file(domain, "memory/memory.limit_in_bytes", "memory.max"), "40960000\n");
+}
+
 TEST_F(RestartTest, RunningContainerSurvivesACrash) {
   const int id = id_of(start("run"));
   const pid_t init = init_pid(find("run"));

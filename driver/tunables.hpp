@@ -1,0 +1,40 @@
+// The families of typed parameters (schedinfo, memtune, blkiotune, numatune): their names and types, what a definition
+// and the kernel say of them, and how they change a definition. Names and units are those of libvirt-domain.h.
+#pragma once
+
+#include <vector>
+
+#include "cgroup/limits.hpp"
+#include "container/host_facts.hpp"
+#include "domain-xml/definition.hpp"
+#include "rpc/protocol.hpp"
+
+namespace driver {
+
+using Parameters = std::vector<rpc::TypedParam>;
+
+/// A running domain's limits, with what is needed to say them in the client's words.
+struct LimitsInForce {
+  cgroup::Limits limits;
+  const domain_xml::DomainDefinition& live;
+  container::LimitFacts facts;  // of `live`
+};
+
+struct TunableFamily {
+  const char* getter;  // libvirt's names of the calls
+  const char* setter;
+  Parameters (*stored)(const domain_xml::DomainDefinition& definition);
+  Parameters (*in_force)(const LimitsInForce& now);
+  /// Throws InvalidArg naming the parameter.
+  void (*change)(domain_xml::DomainDefinition& definition, const Parameters& parameters);
+};
+
+extern const TunableFamily kSchedulerTunables;
+extern const TunableFamily kMemoryTunables;
+extern const TunableFamily kBlockTunables;
+extern const TunableFamily kNumaTunables;
+
+/// What libvirt's clients take for "no limit", in KiB.
+inline constexpr std::uint64_t kUnlimitedKib = 9007199254740991;
+
+}  // namespace driver
