@@ -21,6 +21,7 @@ Paths Paths::below(const std::string& root, const std::string& driver_name) {
   paths.config_file = paths.root + "/etc/libvirt/virtlxcelld.conf";
   paths.definitions = paths.root + "/etc/libvirt/" + driver_name;
   paths.autostart = paths.definitions + "/autostart";
+  paths.journal = paths.root + "/var/lib/libvirt/" + driver_name + "/definitions.journal";
   paths.run = run + driver_name;
   paths.logs = paths.root + "/var/log/libvirt/" + driver_name;
   return paths;

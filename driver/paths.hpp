@@ -12,6 +12,7 @@ struct Paths {
   std::string config_file;  // virtlxcelld.conf
   std::string definitions;  // NAME.xml
   std::string autostart;    // links to definitions
+  std::string journal;      // definitions not there yet
   std::string run;          // live state, supervisor sockets
   std::string logs;         // NAME.log
   std::string pid_file;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
+#include <map>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -28,14 +29,15 @@ std::string config_text(const domain_xml::DomainDefinition& definition) {
          "\n-->\n\n" + domain_xml::format_domain(definition, domain_xml::View::Inactive);
 }
 
-void sync_directory(const std::string& path) {
-  const base::Fd fd = base::open_file(path, O_RDONLY | O_DIRECTORY);
-  if (::fsync(fd.get()) < 0) base::fail_errno(base::Code::SystemError, "cannot sync directory '", path, "'");
-}
-
 void remove_file(const std::string& path) {
   if (::unlink(path.c_str()) < 0 && errno != ENOENT)
     base::fail_errno(base::Code::SystemError, "cannot remove '", path, "'");
+}
+
+/// The same path, whose folder exists now.
+const std::string& prepared(const std::string& journal) {
+  make_directories(journal.substr(0, journal.rfind('/')), 0700);
+  return journal;
 }
 
 template <typename Visit>
@@ -63,56 +65,51 @@ Number parse_number(std::string_view key, std::string_view text) {
 
 }  // namespace
 
-Store::Store(const Paths& paths) : paths_(paths) {
-  make_directories(paths_.definitions, 0700);
-  make_directories(paths_.autostart, 0700);
+Store::Store(const Paths& paths) : paths_(paths), files_(paths), journal_(files_, prepared(paths.journal)) {
   make_directories(paths_.run, 0755);
   make_directories(paths_.logs, 0700);
 }
 
-std::string Store::definition_path(const std::string& name) const {
-  return paths_.definitions + "/" + name + ".xml";
-}
-std::string Store::autostart_path(const std::string& name) const {
-  return paths_.autostart + "/" + name + ".xml";
-}
 std::string Store::status_path(const std::string& name) const {
   return paths_.run + "/" + name + ".status";
 }
 
 void Store::save_definition(const domain_xml::DomainDefinition& definition) {
-  base::replace_file(definition_path(definition.name), config_text(definition), 0600);
+  journal_.commit({.name = definition.name, .text = config_text(definition)});
 }
 
 void Store::remove_definition(const std::string& name) {
-  remove_file(definition_path(name));
-  remove_file(autostart_path(name));
-  sync_directory(paths_.definitions);
+  journal_.commit({.name = name, .removed = true, .autostart = false});
 }
 
 std::vector<domain_xml::DomainDefinition> Store::load_definitions() {
+  journal_.settle();
+  std::map<std::string, std::string> texts;
+  for (auto& [name, text] : files_.read()) texts[name] = std::move(text);
+  for (const auto& [name, change] : journal_.pending()) {  // what the disk does not let into the files
+    if (change->text) texts[name] = *change->text;
+    if (change->removed) texts.erase(name);
+  }
   std::vector<domain_xml::DomainDefinition> definitions;
-  for_each_file(paths_.definitions, ".xml", [&](const std::string& path) {
-    definitions.push_back(domain_xml::parse_domain(base::read_file(path)));
-  });
+  for (const auto& [name, text] : texts) {
+    try {
+      definitions.push_back(domain_xml::parse_domain(text));
+    } catch (const std::exception& problem) {
+      base::log::error("cannot load '{}/{}.xml': {}", paths_.definitions, name, problem.what());
+    }
+  }
   return definitions;
 }
 
 void Store::set_autostart(const std::string& name, bool enabled) {
-  const std::string link = autostart_path(name);
-  if (!enabled) {
-    remove_file(link);
-    return;
-  }
-  make_directories(paths_.autostart, 0700);
-  if (::symlink(definition_path(name).c_str(), link.c_str()) < 0 && errno != EEXIST)
-    base::fail_errno(base::Code::SystemError, "cannot make link '", link, "'");
-  sync_directory(paths_.autostart);
+  journal_.commit({.name = name, .autostart = enabled});
+  journal_.settle();  // nobody is in a hurry here, and who looks for the link finds it
 }
 
 bool Store::autostart(const std::string& name) const {
-  struct stat unused;
-  return ::lstat(autostart_path(name).c_str(), &unused) == 0;
+  const auto pending = journal_.pending();
+  const auto at = pending.find(name);
+  return at != pending.end() && at->second->autostart ? *at->second->autostart : files_.autostart(name);
 }
 
 bool Store::first_start_since_boot() {
@@ -146,7 +143,6 @@ std::vector<SavedStatus> Store::load_statuses() {
   std::vector<SavedStatus> statuses;
   // Cut short by the end of an earlier daemon; the files they were to replace are whole.
   for_each_file(paths_.run, ".status.new", remove_file);
-  for_each_file(paths_.definitions, ".xml.new", remove_file);
   for_each_file(paths_.run, ".status",
                 [&](const std::string& path) { statuses.push_back(parse_status(base::read_file(path))); });
   return statuses;

@@ -1,5 +1,5 @@
-// Definitions and live state on disk. A definition is safe on disk before its call is answered; live state is enough to
-// find the supervisor again.
+// Definitions and live state on disk. A definition is safe on disk before its call is answered, and soon after in its
+// file; live state is enough to find the supervisor again.
 #pragma once
 
 #include <optional>
@@ -8,6 +8,8 @@
 
 #include "container/running.hpp"
 #include "domain-xml/definition.hpp"
+#include "driver/definition_files.hpp"
+#include "driver/definition_journal.hpp"
 #include "driver/domain_state.hpp"
 #include "driver/paths.hpp"
 
@@ -24,8 +26,9 @@ class Store {
  public:
   explicit Store(const Paths& paths);
 
-  /// Old or new after a crash, never broken. Throws SystemError; the previous file is intact then.
+  /// On disk when it returns, old or new after a crash. Throws SystemError; nothing has changed then.
   void save_definition(const domain_xml::DomainDefinition& definition);
+  /// The same for its end, which is that of autostart too.
   void remove_definition(const std::string& name);
   /// Every definition that can be read; the others are logged by name and left where they are.
   std::vector<domain_xml::DomainDefinition> load_definitions();
@@ -42,10 +45,10 @@ class Store {
   std::vector<SavedStatus> load_statuses();
 
  private:
-  std::string definition_path(const std::string& name) const;
-  std::string autostart_path(const std::string& name) const;
   std::string status_path(const std::string& name) const;
   Paths paths_;
+  DefinitionFiles files_;
+  DefinitionJournal journal_;
 };
 
 /// The text form of a status file: key=value lines, a blank line, the domain's XML.

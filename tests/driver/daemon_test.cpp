@@ -1,6 +1,9 @@
 // The daemon through libvirt's own client, over a backend in memory: every rule that needs no kernel.
+#include <sys/resource.h>
+
 #include <gtest/gtest.h>
 #include <libvirt/virterror.h>
+#include <csignal>
 
 #include <atomic>
 #include <chrono>
@@ -169,7 +172,6 @@ TEST_F(DaemonTest, UndefineOfRunningMakesItTransient) {
   ASSERT_EQ(virDomainCreate(domain), 0);
   ASSERT_EQ(virDomainUndefine(domain), 0);
   EXPECT_EQ(virDomainIsPersistent(domain), 0);
-  EXPECT_FALSE(std::filesystem::exists(daemon_.paths().definitions + "/u.xml"));
   ASSERT_EQ(virDomainDestroy(domain), 0);
   EXPECT_EQ(virDomainLookupByName(conn_, "u"), nullptr);
 }
@@ -328,15 +330,21 @@ TEST_F(DaemonTest, D1_SchedulerParametersOfAShutOffDomain) {
 TEST_F(DaemonTest, FailedDefineKeepsThePreviousDefinition) {
   const std::string uuid = "<uuid>00112233-4455-6677-8899-aabbccddeeff</uuid>";
   define(domain_xml("keep", uuid));
-  // A directory in the temporary file's place makes every write fail, for root too.
-  std::filesystem::create_directory(daemon_.paths().definitions + "/keep.xml.new");
-  EXPECT_EQ(virDomainDefineXML(conn_, domain_xml("keep", uuid + "<title>new</title>").c_str()), nullptr);
+  // setrlimit(2): no file can be written, neither the journal nor the definition.
+  const auto before_signal = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit none{0, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &none);
+  const virDomainPtr failed = virDomainDefineXML(conn_, domain_xml("keep", uuid + "<title>new</title>").c_str());
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, before_signal);
+  EXPECT_EQ(failed, nullptr);
   EXPECT_EQ(last_code(), VIR_ERR_SYSTEM_ERROR);
   const virDomainPtr domain = keep(virDomainLookupByName(conn_, "keep"));
   char* xml = virDomainGetXMLDesc(domain, 0);
   EXPECT_EQ(std::string(xml).find("<title>"), std::string::npos);
   free(xml);
-  EXPECT_TRUE(std::filesystem::exists(daemon_.paths().definitions + "/keep.xml"));
 }
 
 TEST_F(DaemonTest, QuestionsWhileADomainStartsAndStopsAreAnswered) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "support/fixture.hpp"
 
@@ -238,6 +239,31 @@ TEST_F(RestartTest, BrokenDefinitionOnDiskHidesOnlyItself) {
   EXPECT_TRUE(find("good"));
   EXPECT_FALSE(find("broken"));
   fs::remove(daemon_->config_folder() + "/" + own_name("restart-broken") + ".xml");
+}
+
+TEST_F(RestartTest, KilledRightAfterDefineAndUndefine) {
+  constexpr int kClients = 4, kEach = 5;
+  const auto word = [](int client, int k) { return "kill" + std::to_string(client) + "-" + std::to_string(k); };
+  for (int round = 0; round < 8; ++round) {
+    // Every second round each client undefines what the round before left, and defines it anew except the last.
+    std::vector<std::thread> clients;
+    for (int client = 0; client < kClients; ++client)
+      clients.emplace_back([&, client] {
+        const Connection own(virConnectOpen(daemon_->uri().c_str()));
+        for (int k = 0; k < kEach; ++k) {
+          const Domain old(virDomainLookupByName(own, own_name("restart-" + word(client, k)).c_str()));
+          EXPECT_EQ(static_cast<bool>(old), round > 0 && (round % 2 == 1 || k < kEach - 1)) << round << " " << k;
+          EXPECT_TRUE(!old || ok(virDomainUndefine(old)));
+          if (round % 2 == 1 && k == kEach - 1) continue;
+          EXPECT_TRUE(Domain(virDomainDefineXML(own, xml(word(client, k)).text().c_str())));
+        }
+      });
+    for (auto& client : clients) client.join();
+    crash_and_restart();
+    for (int client = 0; client < kClients; ++client)
+      for (int k = 0; k < kEach; ++k)
+        EXPECT_EQ(static_cast<bool>(find(word(client, k))), round % 2 == 0 || k < kEach - 1) << round << " " << k;
+  }
 }
 
 TEST_F(RestartTest, KilledAtAnyInstantOfAStart) {
