@@ -18,6 +18,7 @@
 #include "container/control_socket.hpp"
 #include "container/plan_codec.hpp"
 #include "container/plan_container.hpp"
+#include "container/scope_keeper.hpp"
 #include "container/spawn.hpp"
 #include "container/supervised_container.hpp"
 #include "netlink/link.hpp"
@@ -114,6 +115,9 @@ class Attempt {
   Attempt& operator=(const Attempt&) = delete;
 
   void use_image(RootTargets& targets, const std::string& root) { parts_.root = targets.enter(root); }
+  void use_scope(ScopeKeepers& scopes, const CgroupPlace& place) {
+    if (place.scope) parts_.scope = scopes.hold(*place.scope);
+  }
   void begin_group(const cgroup::Hierarchy& hierarchy, const CgroupPlace& place) {
     parts_.group = cgroup::Group::begin(hierarchy, place.partition, place.leaf);
     parts_.facts.cgroup_partition = place.partition;
@@ -273,11 +277,14 @@ base::PidFd find_supervisor(const RunningFacts& facts) {
 }  // namespace
 
 struct Launcher::Impl {
+  Impl(base::EventLoop& event_loop, LauncherConfig given) : loop(event_loop), config(std::move(given)) {}
+
   base::EventLoop& loop;
   LauncherConfig config;
   HostFacts host = read_host_facts();
   std::shared_ptr<LinkNames> names = std::make_shared<LinkNames>();
   std::shared_ptr<RootTargets> targets = std::make_shared<RootTargets>();
+  ScopeKeepers scopes{loop, config.supervisor_path};
 
   HostFacts facts_for(const DomainDefinition& definition) const {
     HostFacts facts = host;
@@ -285,7 +292,8 @@ struct Launcher::Impl {
     return facts;
   }
   CgroupPlace place_of(const DomainDefinition& definition) const {
-    auto place = plan_cgroup(definition, config.default_partition);
+    const auto tree = host.systemd && config.cgroup_root.empty() ? CgroupTree::Systemd : CgroupTree::Ours;
+    auto place = plan_cgroup(definition, config.default_partition, tree);
     place.partition.insert(0, config.cgroup_root);
     return place;
   }
@@ -297,7 +305,7 @@ struct Launcher::Impl {
 };
 
 Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
-    : impl_(std::make_unique<Impl>(Impl{loop, std::move(config)})) {}
+    : impl_(std::make_unique<Impl>(loop, std::move(config))) {}
 Launcher::~Launcher() = default;
 
 Launched Launcher::launch(const DomainDefinition& definition) {
@@ -313,6 +321,7 @@ Launched Launcher::launch(const DomainDefinition& definition) {
   Attempt attempt(config, live);
   attempt.use_image(*impl_->targets, plan.root_source);
   const base::Fd log = open_log(config, plan);
+  attempt.use_scope(impl_->scopes, place);
   attempt.begin_group(impl_->host.cgroups, place);
   attempt.start_supervisor(config, plan, log);
   attempt.complete_group(plan, limits);  // beside the supervisor's own preparations

@@ -15,16 +15,17 @@ install -m 644 "$here/agent.service" "$root/etc/systemd/system/vm-agent.service"
 mkdir -p "$root/etc/systemd/journald.conf.d"
 printf '[Journal]\nStorage=volatile\n' >"$root/etc/systemd/journald.conf.d/vm.conf"
 
-chroot "$root" systemctl --quiet enable vm-agent.service
+wants=$root/etc/systemd/system/multi-user.target.wants
+mkdir -p "$wants"
+ln -s ../vm-agent.service "$wants/"
 for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
   fstrim.timer getty@tty1.service getty.target serial-getty@ttyS0.service systemd-update-utmp.service \
   systemd-update-utmp-runlevel.service systemd-random-seed.service systemd-journal-flush.service \
   systemd-tmpfiles-clean.timer systemd-pstore.service systemd-timesyncd.service libvirt-guests.service \
   systemd-binfmt.service systemd-growfs-root.service machines.target remote-fs.target; do
-  chroot "$root" systemctl --quiet mask "$unit" 2>/dev/null || true
+  ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 # Not `systemctl disable libvirtd`: its Also= lines would take the sockets along.
-wants=$root/etc/systemd/system/multi-user.target.wants
 for daemon in libvirtd virtlxcd virtnetworkd virtnodedevd virtsecretd virtstoraged virtnwfilterd virtproxyd virtqemud; do
   rm -f "$wants/$daemon.service"
 done
