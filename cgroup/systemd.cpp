@@ -4,6 +4,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -149,15 +151,29 @@ bool Conversation::attach(const char* leaf, pid_t process) {
 
 /// The hierarchies in which systemd itself keeps processes: v2, and on a hybrid host its own named one.
 template <typename Use>
-void for_systemds_directories(const ScopePlace& place, const Use& use) {
-  const auto hierarchy = Hierarchy::detect();
+void for_systemds_directories(const Hierarchy& hierarchy, const ScopePlace& place, const Use& use) {
   for (const auto& mount : hierarchy.mounts())
-    if (mount.version == 2 || mount.controllers == std::vector<std::string>{"name=systemd"})
+    if (mount.version == 2 || mount.controllers.front() == "name=systemd")
       if (const auto scope = Directory::open(mount.path + place.path)) use(*scope);
 }
 
+/// Those v1 hierarchies in which it makes and removes directories with its units (systemd.resource-control(5)).
+bool systemd_uses(const Mount& mount) {
+  constexpr std::array<std::string_view, 7> kUsed = {"cpu",  "cpuacct", "memory",      "blkio",
+                                                     "pids", "devices", "name=systemd"};
+  return std::any_of(mount.controllers.begin(), mount.controllers.end(), [&](const std::string& name) {
+    return std::find(kUsed.begin(), kUsed.end(), name) != kUsed.end();
+  });
+}
+
+/// rmdir of `path` below `top` and of what it is in, as far as it is empty.
+void remove_empty(const std::string& top, std::string path) {
+  for (; !path.empty(); path.erase(path.rfind('/')))
+    if (::rmdir((top + path).c_str()) < 0 && errno != ENOENT) return;
+}
+
 void make_leaf(const ScopePlace& place, const char* leaf) {
-  for_systemds_directories(place, [&](const Directory& scope) {
+  for_systemds_directories(Hierarchy::detect(), place, [&](const Directory& scope) {
     try {
       scope.make_child(leaf);
     } catch (const base::Error& error) {
@@ -185,12 +201,15 @@ void join_scope(const ScopePlace& place, const char* leaf, pid_t process) {
   }
 }
 
-void remove_scope_leaf(const ScopePlace& place, const char* leaf) noexcept {
+void leave_scope(const ScopePlace& place, const char* leaf) noexcept {
   try {
-    for_systemds_directories(place, [&](const Directory& scope) {
+    const auto hierarchy = Hierarchy::detect();
+    for_systemds_directories(hierarchy, place, [&](const Directory& scope) {
       if (const auto there = scope.child(leaf)) there->remove();
     });
-  } catch (const std::exception&) {  // systemd removes it with the scope
+    for (const auto& mount : hierarchy.mounts())
+      if (mount.version == 1 && used_by_containers(mount) && !systemd_uses(mount)) remove_empty(mount.path, place.path);
+  } catch (const std::exception&) {  // no memory for a name
   }
 }
 

@@ -16,7 +16,8 @@ bool systemd_owns_tree();
 /// words.
 void join_scope(const ScopePlace& place, const char* leaf, pid_t process);
 
-/// Removes that leaf, once nobody is in it.
-void remove_scope_leaf(const ScopePlace& place, const char* leaf) noexcept;
+/// For when that process has ended: removes the leaf, and what systemd would not remove with the scope because the
+/// hierarchy means nothing to it (v1: cpuset, freezer), where nobody else is in it.
+void leave_scope(const ScopePlace& place, const char* leaf) noexcept;
 
 }  // namespace cgroup

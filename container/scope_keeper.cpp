@@ -49,7 +49,7 @@ ScopeKeeper::ScopeKeeper(cgroup::ScopePlace place, const std::string& supervisor
 ScopeKeeper::~ScopeKeeper() {
   control_.reset();
   end(process_);
-  cgroup::remove_scope_leaf(place_, kLeaf);
+  cgroup::leave_scope(place_, kLeaf);
 }
 
 struct ScopeKeepers::State : std::enable_shared_from_this<State> {
@@ -71,6 +71,7 @@ struct ScopeKeepers::State : std::enable_shared_from_this<State> {
   std::mutex making;  // held while systemd is asked, and so never by the loop
   std::mutex mutex;
   std::map<std::string, Entry> entries;
+  bool closed = false;  // containers outlive the launcher, and the loop, when the daemon ends
 };
 
 ScopeKeepers::Use ScopeKeepers::State::hold(const cgroup::ScopePlace& place) {
@@ -98,7 +99,7 @@ bool ScopeKeepers::State::use(const std::string& scope) {
 
 void ScopeKeepers::State::release(const std::string& scope) {
   const std::lock_guard lock(mutex);
-  if (--entries[scope].users > 0) return;
+  if (--entries[scope].users > 0 || closed) return;
   loop.post([weak = weak_from_this(), scope] {
     if (const auto state = weak.lock()) state->end_later(scope);
   });
@@ -120,6 +121,7 @@ ScopeKeepers::ScopeKeepers(base::EventLoop& loop, std::string supervisor_path)
 
 ScopeKeepers::~ScopeKeepers() {
   const std::lock_guard lock(state_->mutex);
+  state_->closed = true;
   for (auto& [scope, entry] : state_->entries) {
     entry.end = {};
     entry.keeper.reset();

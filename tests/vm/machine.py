@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 """An emulated machine that runs one command.
 
-  machine.py run [--share DIR[:PLACE]]... [--writable DIR[:PLACE]]... [--timeout S] [--cold] IMAGE COMMAND...
+  machine.py run [--share DIR[:PLACE]]... [--writable DIR[:PLACE]]... [--timeout S] [--boot OPTIONS]
+                 IMAGE COMMAND...
   machine.py prime IMAGE      boots once and keeps what that writes: the caches of AppArmor and libvirt
   machine.py save IMAGE       boots and keeps the memory of the machine as it waits for a command
 
 IMAGE is a folder made by make-image.sh. Shared folders are seen at PLACE inside, or at the same path. Output is passed
 on as it comes and the exit status is the command's, or 124 if there was none. A machine that ends or hangs without
 giving a status is tried once more; one whose command gave a status, or ran into the timeout, never is. All writes but
-those to --writable are forgotten.
+those to --writable are forgotten. With --boot the machine is not woken from its saved memory but booted with these
+kernel options behind the usual ones: systemd.unified_cgroup_hierarchy=0 makes it a hybrid host.
 """
 import argparse
 import base64
@@ -55,7 +57,7 @@ class NoStatus(Exception):
 class Machine:
     """One qemu process with its pipes; ended when the with block is left."""
 
-    def __init__(self, image, disk, shares=(), memory=None):
+    def __init__(self, image, disk, shares=(), memory=None, boot=""):
         self.folder = tempfile.mkdtemp(prefix="lxcell-vm-")
         self.status_text = b""
         empty = os.path.join(self.folder, "empty")
@@ -70,6 +72,7 @@ class Machine:
         folders = [(share.folder, share.writable) for share in shares]
         folders += [(empty, False)] * (hardware.SHARES - len(folders))
         command = hardware.qemu_command(image, disk, self.folder, folders)
+        command[command.index("-append") + 1] += " " + boot
         if memory:
             command += ["-incoming", f"exec:zstd -qdc {shlex.quote(memory)}"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
@@ -162,13 +165,14 @@ def script_of(command, shares):
     return "\n".join(lines + ["cd / && " + shlex.join(command)])
 
 
-def run_once(image, command, shares, timeout, cold):
+def run_once(image, command, shares, timeout, boot):
+    cold = boot is not None
     if cold:
         disk, memory = "root.img,format=raw", None
     else:
         disk, memory = "state.qcow2,format=qcow2", os.path.join(image, "memory.zst")
     drive = f"file={os.path.join(image, disk)},if=virtio,cache=unsafe,snapshot=on"
-    with Machine(image, drive, shares, memory) as machine:
+    with Machine(image, drive, shares, memory, boot or "") as machine:
         if cold and machine.wait_for(b"ready", BOOT_SECONDS) is None:
             raise NoStatus(f"the machine did not boot within {BOOT_SECONDS} s\n{machine.console_text()}")
         machine.send(script_of(command, shares))
@@ -186,7 +190,7 @@ def command_run(arguments):
     shares += [Share.parse(text, True) for text in arguments.writable]
     if len(shares) > hardware.SHARES:
         raise SystemExit(f"machine: at most {hardware.SHARES} folders can be shared")
-    attempt = (arguments.image, arguments.command, shares, arguments.timeout, arguments.cold)
+    attempt = (arguments.image, arguments.command, shares, arguments.timeout, arguments.boot)
     try:
         return run_once(*attempt)
     except NoStatus as problem:
@@ -243,7 +247,7 @@ def main():
     run.add_argument("--share", action="append", default=[], metavar="DIR[:PLACE]")
     run.add_argument("--writable", action="append", default=[], metavar="DIR[:PLACE]")
     run.add_argument("--timeout", type=float, default=600)
-    run.add_argument("--cold", action="store_true")
+    run.add_argument("--boot", metavar="OPTIONS")
     run.add_argument("command", nargs=argparse.REMAINDER)
     run.set_defaults(act=command_run)
     for name, act in (("prime", command_prime), ("save", command_save)):
