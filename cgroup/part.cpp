@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -13,6 +14,8 @@ namespace cgroup {
 namespace {
 
 using base::Code;
+
+constexpr int kMaxTries = 3;
 
 /// The payload needs a directory of its own wherever the container's directory has limits it must not rewrite, or a
 /// state (frozen) the supervisor must not share. cpuacct alone only counts, a directory less to make at every start;
@@ -48,11 +51,21 @@ Directory make_partition(const Mount& mount, const std::string& partition) {
   return std::move(*at);
 }
 
-std::optional<Directory> make_container_directory(const Directory& partition, const std::string& leaf) {
-  if (!partition.make_child(leaf)) return std::nullopt;
-  auto made = partition.child(leaf);
-  if (!made) base::fail(Code::SystemError, "cgroup '", partition.path(), "/", leaf, "' vanished");
-  return made;
+std::optional<Directory> make_container_directory(const Mount& mount, const std::string& partition,
+                                                  const std::string& leaf) {
+  for (int again = kMaxTries; true; --again) {
+    const Directory parent = make_partition(mount, partition);
+    try {
+      if (!parent.make_child(leaf)) return std::nullopt;
+    } catch (const base::Error& error) {
+      // Another daemon thought the partition unused and removed it meanwhile.
+      if (again > 0 && (error.system_errno() == ENOENT || error.system_errno() == ENODEV)) continue;
+      throw;
+    }
+    auto made = parent.child(leaf);
+    if (!made) base::fail(Code::SystemError, "cgroup '", parent.path(), "/", leaf, "' vanished");
+    return made;
+  }
 }
 
 }  // namespace
@@ -80,8 +93,7 @@ bool Part::remove() const noexcept {
 }
 
 std::optional<Part> create_part(const Mount& mount, const std::string& partition, const std::string& leaf) {
-  const Directory parent = make_partition(mount, partition);
-  auto made = make_container_directory(parent, leaf);
+  auto made = make_container_directory(mount, partition, leaf);
   if (!made) return std::nullopt;
   Part part{mount, std::move(*made)};
   try {

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "cgroup/systemd.hpp"
 
 namespace container {
 
@@ -27,6 +28,7 @@ HostFacts read_host_facts() {
   facts.last_capability =
       static_cast<unsigned>(std::strtoul(base::read_file("/proc/sys/kernel/cap_last_cap").c_str(), nullptr, 10));
   facts.cgroups = cgroup::Hierarchy::detect();
+  facts.systemd = cgroup::systemd_owns_tree();
   return facts;
 }
 

@@ -33,6 +33,7 @@ struct HostFacts {
   std::string arch;              // as libvirt names it, "x86_64"
   unsigned last_capability = 0;  // the highest number this kernel has
   cgroup::Hierarchy cgroups;
+  bool systemd = false;                        // the tree of cgroups is its own
   std::map<std::string, SourceFacts> sources;  // host paths the definition mounts
 };
 

@@ -22,6 +22,7 @@
 #include "container/empty_root.hpp"
 #include "container/plan_codec.hpp"
 #include "container/plan_container.hpp"
+#include "container/scope_keeper.hpp"
 #include "container/spawn.hpp"
 #include "container/supervised_container.hpp"
 #include "domain-xml/cpu_pins.hpp"
@@ -119,6 +120,9 @@ class Attempt {
   Attempt& operator=(const Attempt&) = delete;
 
   void use_image(RootTargets& targets, const std::string& root) { parts_.root = targets.enter(root); }
+  void use_scope(ScopeKeepers& scopes, const CgroupPlace& place) {
+    if (place.scope) parts_.scope = scopes.hold(*place.scope);
+  }
   void begin_group(const cgroup::Hierarchy& hierarchy, const CgroupPlace& place) {
     parts_.group = cgroup::Group::begin(hierarchy, place.partition, place.leaf);
     parts_.facts.cgroup_partition = place.partition;
@@ -298,6 +302,8 @@ base::PidFd find_supervisor(const RunningFacts& facts) {
 }  // namespace
 
 struct Launcher::Impl {
+  Impl(base::EventLoop& event_loop, LauncherConfig given) : loop(event_loop), config(std::move(given)) {}
+
   base::EventLoop& loop;
   LauncherConfig config;
   HostFacts host = read_host_facts();
@@ -305,6 +311,7 @@ struct Launcher::Impl {
   std::shared_ptr<RootTargets> targets = std::make_shared<RootTargets>();
   std::mutex mutex;
   base::Fd empty_root = {};
+  ScopeKeepers scopes{loop, config.supervisor_path};
 
   /// -1 when the container cannot be set up on an empty root: a user namespace gets proc only while the host's is in
   /// sight, and overlayfs is told its layers by /proc/self/fd.
@@ -320,7 +327,8 @@ struct Launcher::Impl {
     return facts;
   }
   CgroupPlace place_of(const DomainDefinition& definition) const {
-    auto place = plan_cgroup(definition, config.default_partition);
+    const auto tree = host.systemd && config.cgroup_root.empty() ? CgroupTree::Systemd : CgroupTree::Ours;
+    auto place = plan_cgroup(definition, config.default_partition, tree);
     place.partition.insert(0, config.cgroup_root);
     return place;
   }
@@ -331,7 +339,8 @@ struct Launcher::Impl {
   void remove_leftovers(const DomainDefinition& live, ContainerParts& parts);
 };
 
-Launcher::Launcher(base::EventLoop& loop, LauncherConfig config) : impl_(new Impl{loop, std::move(config)}) {}
+Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
+    : impl_(std::make_unique<Impl>(loop, std::move(config))) {}
 Launcher::~Launcher() = default;
 
 Launched Launcher::launch(const DomainDefinition& definition) {
@@ -347,6 +356,7 @@ Launched Launcher::launch(const DomainDefinition& definition) {
   Attempt attempt(config, live);
   attempt.use_image(*impl_->targets, plan.root_source);
   const base::Fd log = open_log(config, plan);
+  attempt.use_scope(impl_->scopes, place);
   attempt.begin_group(impl_->host.cgroups, place);
   attempt.start_supervisor(config, plan, log, impl_->empty_root_for(plan));
   attempt.complete_group(plan, limits);  // beside the supervisor's own preparations

@@ -16,7 +16,7 @@ struct LauncherConfig {
   std::string supervisor_path;  // lxcell-supervisor
   std::string run_directory;    // sockets: RUN/NAME.sock
   std::string log_directory;    // RUN/NAME.log receives the plan and the supervisor's messages
-  std::string cgroup_root;      // prefix of every cgroup path, "" normally; tests use their own
+  std::string cgroup_root;      // prefix of every cgroup path, "" normally; tests use their own plain directories
   std::string default_partition = "/machine";
   UnsafeDefaults unsafe;
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cgroup/limits.hpp"
+#include "cgroup/scope_place.hpp"
 #include "container/host_facts.hpp"
 #include "container/plan.hpp"
 #include "container/unsafe_defaults.hpp"
@@ -29,13 +30,19 @@ cgroup::Limits plan_limit_change(const domain_xml::DomainDefinition& before, con
 /// chooses, so that not all small containers meet on the first processor.
 std::string plan_cpuset(const domain_xml::DomainDefinition& definition, const std::string& online_cpus);
 
+/// Whose the tree of cgroups is: where it is systemd's, containers live in scopes that it delegates.
+enum class CgroupTree { Ours, Systemd };
+
 struct CgroupPlace {
-  std::string partition;  // "/machine/prod.partition"
-  std::string leaf;       // "lxc-web-6f1c....libvirt-lxc"
+  std::string partition;                    // "/machine/prod.partition"; the path of the scope where there is one
+  std::string leaf;                         // "lxc-web-6f1c....libvirt-lxc"
+  std::optional<cgroup::ScopePlace> scope;  // must be held while something is made in it
   bool operator==(const CgroupPlace&) const = default;
 };
-/// `default_partition` is used when the definition names none. Throws ConfigUnsupported for a relative path.
-CgroupPlace plan_cgroup(const domain_xml::DomainDefinition& definition, const std::string& default_partition);
+/// `default_partition` is used when the definition names none. Throws ConfigUnsupported for a path that is relative or
+/// has "." or ".." in it.
+CgroupPlace plan_cgroup(const domain_xml::DomainDefinition& definition, const std::string& default_partition,
+                        CgroupTree tree);
 
 struct AddressPlan {
   std::string address;

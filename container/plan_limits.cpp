@@ -167,13 +167,19 @@ cgroup::Limits plan_limit_change(const domain_xml::DomainDefinition& before, con
   return change;
 }
 
-CgroupPlace plan_cgroup(const domain_xml::DomainDefinition& definition, const std::string& default_partition) {
+CgroupPlace plan_cgroup(const domain_xml::DomainDefinition& definition, const std::string& default_partition,
+                        CgroupTree tree) {
   std::string uuid = base::format_uuid(definition.uuid);
   std::erase(uuid, '-');
   // Two names may reduce to one; the whole uuid keeps their groups apart.
   const std::string name = reduce_name(definition.name);
-  return {partition_path(definition.partition.empty() ? default_partition : definition.partition),
-          "lxc-" + name + (name.empty() ? "" : "-") + uuid + ".libvirt-lxc"};
+  const std::string& partition = definition.partition.empty() ? default_partition : definition.partition;
+  CgroupPlace place{partition_path(partition), "lxc-" + name + (name.empty() ? "" : "-") + uuid + ".libvirt-lxc", {}};
+  if (tree == CgroupTree::Systemd) {
+    place.scope = cgroup::place_scope(partition);
+    place.partition = place.scope->path;
+  }
+  return place;
 }
 
 }  // namespace container

@@ -251,6 +251,7 @@ void SupervisedContainer::clean_up() noexcept {
     for (const auto& [link, index] : parts.links) names_->retire(link, index);
   });
   parts.links.clear();
+  parts.scope.reset();
 }
 
 bool SupervisedContainer::signal_init(int number) {

@@ -19,6 +19,7 @@
 #include "container/link_names.hpp"
 #include "container/root_targets.hpp"
 #include "container/running.hpp"
+#include "container/scope_keeper.hpp"
 
 namespace container {
 
@@ -30,6 +31,7 @@ struct ContainerParts {
   base::PidFd supervisor;
   base::PidFd init;  // empty if it ended while no daemon was there
   std::optional<ExitRecord> exit;
+  ScopeKeepers::Use scope;  // none where systemd is not, nor for a container that was found again
   std::optional<cgroup::Group> group;
   RootTargets::Use root;
   std::string created;  // mount points made in the image, as in protocol::StatusMessage

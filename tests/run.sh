@@ -1,22 +1,33 @@
 #!/bin/sh
-# Everything there is to test: installs what is missing, builds, checks the tree, and runs the system tests, the unit
-# tests under sanitizers and a short fuzz. The last line is the totals. Needs root for the system tests.
-#   run.sh [--fast]     --fast: unit tests without sanitizers, no clang-tidy, no fuzzing
+# Everything there is to test: installs what is missing, builds, checks the tree, and runs the system tests here and in
+# machines with systemd and cgroup v2 (tests/vm), the unit tests under sanitizers and a short fuzz. The last line is the
+# totals. Needs root for the system tests.
+#   run.sh [--fast] [--no-vm]
+#     --fast    unit tests without sanitizers, no machines, no clang-tidy, no fuzzing
+#     --no-vm   no machines
 set -u
 cd "$(dirname "$0")/.." || exit 1
 fast=
-case ${1:-} in
-  '') ;;
-  --fast) fast=yes ;;
-  *)
-    sed -n '2,4s/^# *//p' "$0" >&2
-    exit 2
-    ;;
-esac
+no_vm=
+for option in "$@"; do
+  case $option in
+    --fast) fast=yes no_vm=--fast ;;
+    --no-vm) no_vm=--no-vm ;;
+    *)
+      sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+      exit 2
+      ;;
+  esac
+done
 began=$(date +%s)
 steps=build/test-results
 programs="base_test rpc_test domain_xml_test netlink_test cgroup_test container_test driver_test system_test"
-rm -rf build/test-results build-asan/test-results
+vm_programs=
+suites="bookworm trixie"
+results="build/test-results build-asan/test-results"
+for suite in $suites; do results="$results build/vm-$suite/test-results"; done
+# shellcheck disable=SC2086
+rm -rf $results
 mkdir -p "$steps"
 
 say() {
@@ -31,8 +42,25 @@ skip() {
 finish() {
   say "totals"
   # shellcheck disable=SC2086
-  python3 cmake/run-tests.py totals build/test-results build-asan/test-results --expect $programs
+  python3 cmake/run-tests.py totals $results --expect $programs $vm_programs
   exit
+}
+# Both machines at once: the suite is a chain of calls that keeps one CPU busy.
+machines() {
+  if [ -n "$no_vm" ]; then
+    skip vm "$no_vm"
+    return
+  fi
+  pids=
+  trap 'kill $pids; exit 130' INT TERM
+  for suite in $suites; do
+    # A machine that gives no results is missed by name in the totals.
+    vm_programs="$vm_programs $PWD/build/vm-$suite/test-results/system_test"
+    tests/vm/system-tests.sh "$suite" &
+    pids="$pids $!"
+  done
+  wait
+  trap - INT TERM
 }
 target() {
   cmake --build build --target "$1" -- --quiet
@@ -52,6 +80,8 @@ check include-check python3 cmake/check-includes.py
 check schema-check cmake/check-schemas.sh
 say "system tests"
 target check-root
+say "system tests in machines with systemd and cgroup v2: $suites"
+machines
 
 if [ -n "$fast" ]; then
   say "unit tests"

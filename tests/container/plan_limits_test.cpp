@@ -24,7 +24,7 @@ cgroup::Limits limits_of(const DomainDefinition& definition) {
 std::string partition_of(const std::string& partition) {
   auto definition = named("web");
   definition.partition = partition;
-  return plan_cgroup(definition, "/machine").partition;
+  return plan_cgroup(definition, "/machine", CgroupTree::Ours).partition;
 }
 
 TEST(PlanLimits, MemoryIsTheDefaultHardLimit) {
@@ -153,19 +153,31 @@ TEST(PlanLimits, Devices) {
 
 TEST(PlanCgroup, LeafKeepsNamesApart) {
   const std::string tail = "11111111222233334444555555555555.libvirt-lxc";
-  EXPECT_EQ(plan_cgroup(named("web"), "/machine").leaf, "lxc-web-" + tail);
-  EXPECT_EQ(plan_cgroup(named("-a_b..c é-"), "/machine").leaf, "lxc-ab.c-" + tail);
-  EXPECT_EQ(plan_cgroup(named("___"), "/machine").leaf, "lxc-" + tail);
-  EXPECT_LE(plan_cgroup(named(std::string(400, 'x')), "/machine").leaf.size(), 255u);
+  EXPECT_EQ(plan_cgroup(named("web"), "/machine", CgroupTree::Ours).leaf, "lxc-web-" + tail);
+  EXPECT_EQ(plan_cgroup(named("-a_b..c é-"), "/machine", CgroupTree::Ours).leaf, "lxc-ab.c-" + tail);
+  EXPECT_EQ(plan_cgroup(named("___"), "/machine", CgroupTree::Ours).leaf, "lxc-" + tail);
+  EXPECT_LE(plan_cgroup(named(std::string(400, 'x')), "/machine", CgroupTree::Ours).leaf.size(), 255u);
 }
 
 TEST(PlanCgroup, Partitions) {
-  EXPECT_EQ(plan_cgroup(named("web"), "/machine").partition, "/machine");
+  EXPECT_EQ(plan_cgroup(named("web"), "/machine", CgroupTree::Ours).partition, "/machine");
   EXPECT_EQ(partition_of("/machine/prod"), "/machine/prod.partition");
   EXPECT_EQ(partition_of("/machine/prod/"), "/machine/prod.partition");
   EXPECT_EQ(partition_of("/prod/machine"), "/prod.partition/machine.partition");
   EXPECT_EQ(partition_of("/system.slice"), "/system.slice");
   EXPECT_EQ(partition_of("/_a/.b/cgroup.c/memory.d"), "/__a.partition/_.b/_cgroup.c/_memory.d");
+}
+
+TEST(PlanCgroup, SystemdsTreeHasAScopePerPartition) {
+  auto definition = named("web");
+  definition.partition = "/machine/prod";
+  const auto place = plan_cgroup(definition, "/machine", CgroupTree::Systemd);
+  ASSERT_TRUE(place.scope);
+  EXPECT_EQ(place.scope->scope, "machine-prod-lxcell.scope");
+  EXPECT_EQ(place.partition, "/machine.slice/machine-prod.slice/machine-prod-lxcell.scope");
+  EXPECT_EQ(place.leaf, plan_cgroup(definition, "/machine", CgroupTree::Ours).leaf);
+  definition.partition = "prod";
+  EXPECT_THROW(plan_cgroup(definition, "/machine", CgroupTree::Systemd), base::Error);
 }
 
 TEST(PlanCgroup, PartitionsThatCannotBe) {

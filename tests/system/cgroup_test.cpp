@@ -1,5 +1,6 @@
 // Limits as the kernel has them, and ids mapped by a user namespace.
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "support/fixture.hpp"
@@ -54,6 +55,22 @@ TEST_F(CgroupTest, OutOfMemoryInsideHitsOnlyTheCulprit) {
   ASSERT_TRUE(root.wait_for("verdict"));
   EXPECT_EQ(root.read("verdict"), "137\n") << "killed";
   EXPECT_EQ(state_of(domain), VIR_DOMAIN_RUNNING);
+}
+
+TEST_F(CgroupTest, DevicesOutsideThePolicyCannotBeOpened) {
+  Rootfs root;
+  // /dev/zero and /dev/kmsg under other names: only the policy tells one from the other.
+  ASSERT_EQ(mknod((root / "zero").c_str(), S_IFCHR | 0666, makedev(1, 5)), 0);
+  ASSERT_EQ(mknod((root / "kmsg").c_str(), S_IFCHR | 0666, makedev(1, 11)), 0);
+  root.set_init(
+      "{ head -c 1 /zero | wc -c; (exec 3< /kmsg) && echo opened; } > /verdict.new 2>&1\n"
+      "mv /verdict.new /verdict\n: > /ready\nsleep 100000\n");
+  const Domain domain = create(xml("devices", root));
+  ASSERT_TRUE(root.wait_ready());
+  const std::string verdict = root.read("verdict");
+  EXPECT_EQ(verdict.substr(0, 2), "1\n") << verdict;
+  EXPECT_NE(verdict.find("Operation not permitted"), std::string::npos) << verdict;
+  EXPECT_EQ(verdict.find("opened"), std::string::npos) << verdict;
 }
 
 TEST_F(CgroupTest, DirectoriesGoWithTheContainer) {

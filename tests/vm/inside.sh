@@ -1,0 +1,34 @@
+#!/bin/sh
+# The part of system-tests.sh that happens in the machine: finds the programs the libraries this release lacks, and
+# gives everything that waits more time, as emulation is ten times slower.
+#   inside.sh SOURCE RESULTS [--show] PROGRAM...
+set -eu
+cd "$1"
+results=$2
+shift 2
+show=
+[ "$1" != --show ] || {
+  show=--show
+  shift
+}
+programs=
+for program in "$@"; do programs="$programs build/tests/$program"; done
+
+missing() {
+  # shellcheck disable=SC2086
+  ldd build/driver/virtlxcelld $programs | sed -n 's/^[[:space:]]*\(lib[^ ]*\) => not found/\1/p' | sort -u
+}
+# One found may lack others.
+while [ -n "$(missing)" ]; do
+  for library in $(missing); do
+    [ -e "/run/host-libraries/$library" ] || {
+      echo "inside: no library $library" >&2
+      exit 1
+    }
+    ln -s "/run/host-libraries/$library" /usr/local/lib/
+  done
+  ldconfig
+done
+export LXCELL_TEST_TIME_SCALE=10 TMPDIR=/var/tmp
+# shellcheck disable=SC2086
+exec python3 cmake/run-tests.py run "$results" $show --timeout 540 $programs
