@@ -282,6 +282,7 @@ struct Launcher::Impl {
   HostFacts facts_for(const DomainDefinition& definition) const {
     HostFacts facts = host;
     facts.sources = read_source_facts(definition);
+    facts.lxcfs_files = read_lxcfs_files();
     return facts;
   }
   CgroupPlace place_of(const DomainDefinition& definition) const {
@@ -297,16 +298,21 @@ struct Launcher::Impl {
 };
 
 Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
-    : impl_(std::make_unique<Impl>(Impl{loop, std::move(config)})) {}
+    : impl_(std::make_unique<Impl>(Impl{loop, std::move(config)})) {
+  if (!impl_->host.fuse)
+    base::log::warning(
+        "/dev/fuse cannot be opened: without lxcfs, containers see the host's /proc/meminfo, swaps and cpuinfo");
+}
 Launcher::~Launcher() = default;
 
 Launched Launcher::launch(const DomainDefinition& definition) {
   const Deadline deadline = Clock::now() + kStartLimit;
   const auto& config = impl_->config;
   const auto live = with_root(definition, config.unsafe);
-  const auto plan = plan_container(live, impl_->facts_for(live), config.unsafe);
+  auto plan = plan_container(live, impl_->facts_for(live), config.unsafe);
   const auto links = plan_links(live);
   const auto place = impl_->place_of(live);
+  plan_view_cgroups(plan, impl_->host.cgroups, place);
   const auto limits = plan_limits(live);
   require_bridges(links);
 

@@ -153,6 +153,22 @@ int empty_directory(const char* path) {
   return open_tree(first, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 }
 
+/// Only a mount that is somewhere in the tree can be bound from (before Linux 6.15): it is put into the old root, with
+/// which it goes.
+void open_own_files(const PlanView& plan, const MountTrees& trees) {
+  if (trees.own_view < 0) return;
+  if (move_mount(trees.own_view, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    give_up("mount own view", "/proc");
+  int* tree = trees.steps;
+  for (const MountView& step : plan.mounts) {
+    if (step.kind == MountKind::OwnFile) {
+      *tree = open_tree(trees.own_view, step.source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+      if (*tree < 0) give_up("open own view", step.source);
+    }
+    tree++;
+  }
+}
+
 void mask(int root, int dev, const MountView& step) {
   const int target = open_beneath(root, step.target, O_PATH);
   if (target < 0 && (missing(errno) || errno == EACCES)) return;
@@ -202,6 +218,7 @@ void enter_root(const PlanView& plan, MountTrees& trees) {
   mount_attr change = {};
   change.propagation = MS_PRIVATE;
   if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &change, sizeof change) != 0) give_up("make mounts private", "/");
+  open_own_files(plan, trees);
   if (plan.root_overlay) make_overlay(plan, trees);
   // On top of the old root, because that place always exists.
   if (move_mount(trees.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount root", plan.root_source);
@@ -222,6 +239,7 @@ void apply_mounts(const PlanView& plan, const MountTrees& trees) {
     switch (step.kind) {
       case MountKind::Filesystem:
       case MountKind::Bind:
+      case MountKind::OwnFile:
         place(root, step, *tree);
         break;
       case MountKind::BindInside:

@@ -29,6 +29,9 @@ struct CgroupPlace {
 /// `default_partition` is used when the definition names none. Throws ConfigUnsupported for a relative path.
 CgroupPlace plan_cgroup(const domain_xml::DomainDefinition& definition, const std::string& default_partition);
 
+/// Where the supervisor finds the figures for the container's own view, if it serves one.
+void plan_view_cgroups(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy, const CgroupPlace& place);
+
 struct AddressPlan {
   std::string address;
   unsigned prefix = 0;
