@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 #include <future>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/container_links.hpp"
+#include "container/container_log.hpp"
 #include "container/control_socket.hpp"
 #include "container/plan_codec.hpp"
 #include "container/plan_container.hpp"
@@ -42,31 +42,21 @@ std::string socket_name(const DomainDefinition& definition) {
   return name.size() <= kMaxSocketName ? name : base::format_uuid(definition.uuid) + ".sock";
 }
 
-std::string timestamp() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  char text[64];
-  const auto size = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-  return std::string(text, size) + "." + std::to_string(1000 + now.tv_nsec / 1'000'000).substr(1) + "+0000";
-}
-
-std::string log_path(const LauncherConfig& config, const ContainerPlan& plan) {
-  return config.log_directory + "/" + plan.name + ".log";
+std::string log_path(const LauncherConfig& config, const std::string& name) {
+  return config.log_directory + "/" + name + ".log";
 }
 
 base::Fd open_log(const LauncherConfig& config, const ContainerPlan& plan) {
-  const std::string path = log_path(config, plan);
+  const std::string path = log_path(config, plan.name);
   base::Fd log = base::open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
-  const std::string text = timestamp() + ": starting up\n" + config.supervisor_path + " " + plan.name + "\n";
+  const std::string text = log_timestamp() + ": starting up\n" + config.supervisor_path + " " + plan.name + "\n";
   base::write_all(log.get(), text.data(), text.size(), path);
   return log;
 }
 
 void log_plan(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log) {
   const std::string text = print_plan(plan);
-  base::write_all(log.get(), text.data(), text.size(), log_path(config, plan));
+  base::write_all(log.get(), text.data(), text.size(), log_path(config, plan.name));
 }
 
 /// Sealed: the supervisor maps it and relies on its content not changing.
@@ -106,6 +96,7 @@ class Attempt {
     parts_.name = definition.name;
     parts_.run_directory = config.run_directory;
     parts_.socket_name = socket_name(definition);
+    parts_.log_path = log_path(config, definition.name);
   }
   ~Attempt() {
     if (!committed_) undo();
@@ -382,6 +373,8 @@ std::unique_ptr<Running> Launcher::adopt(const DomainDefinition& live, const Run
   parts.facts = facts;
   parts.run_directory = impl_->config.run_directory;
   parts.socket_name = socket_name(live);
+  parts.log_path = log_path(impl_->config, live.name);
+  parts.adopted = true;
   if (facts.cgroup_leaf.empty()) {  // its start was interrupted before anything was known of it
     const CgroupPlace place = impl_->place_of(live);
     parts.facts.cgroup_partition = place.partition;
