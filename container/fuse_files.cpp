@@ -14,8 +14,8 @@ namespace {
 static_assert(kFuseReplyBytes == kFuseReadBytes + sizeof(fuse_out_header));
 
 constexpr std::uint64_t kRoot = FUSE_ROOT_ID, kFirstFile = kRoot + 1;
-// Names are for ever. Attributes are asked for at each open, as sendfile(2) goes by the length.
-constexpr std::uint64_t kNameSeconds = 1 << 20;
+// Names are. A file's attributes are asked for at each open, as sendfile(2) goes by the length.
+constexpr std::uint64_t kForever = 1 << 20;
 constexpr std::uint32_t kMinor = 31;  // of the structs as they are used here; the kernel speaks down to it
 constexpr std::uint32_t kBlockBytes = 4096, kMaxNameBytes = 255;
 
@@ -92,9 +92,9 @@ class Answer {
 
   std::size_t init() {
     fuse_init_in in;
-    // Its older form ends before flags2; only the two versions matter.
-    if (body_size_ < 2 * sizeof(std::uint32_t)) return finish(-EINVAL, 0);
-    std::memcpy(&in, body_, 2 * sizeof(std::uint32_t));
+    constexpr std::size_t kVersionBytes = 2 * sizeof(std::uint32_t);  // what follows differs between versions
+    if (body_size_ < kVersionBytes) return finish(-EINVAL, 0);
+    std::memcpy(&in, body_, kVersionBytes);
     if (in.major < FUSE_KERNEL_VERSION) return finish(-EPROTO, 0);
     fuse_init_out out = {};
     out.major = FUSE_KERNEL_VERSION;
@@ -112,7 +112,7 @@ class Answer {
       if (std::strcmp(name, files_.names[i]) != 0) continue;
       fuse_entry_out entry = {};
       entry.nodeid = kFirstFile + i;
-      entry.entry_valid = kNameSeconds;
+      entry.entry_valid = kForever;
       entry.attr = attributes(entry.nodeid);
       return give(entry);
     }
@@ -123,7 +123,10 @@ class Answer {
     if (in_.nodeid != kRoot && !is_file(in_.nodeid)) return finish(-ENOENT, 0);
     fuse_attr_out out = {};
     out.attr = attributes(in_.nodeid);
-    if (is_file(in_.nodeid)) out.attr.size = files_.length(static_cast<std::uint32_t>(in_.nodeid - kFirstFile));
+    if (is_file(in_.nodeid))
+      out.attr.size = files_.length(static_cast<std::uint32_t>(in_.nodeid - kFirstFile));
+    else
+      out.attr_valid = kForever;
     return give(out);
   }
 
