@@ -218,8 +218,8 @@ void enter_root(const PlanView& plan, MountTrees& trees) {
   mount_attr change = {};
   change.propagation = MS_PRIVATE;
   if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &change, sizeof change) != 0) give_up("make mounts private", "/");
-  open_own_files(plan, trees);
   if (plan.root_overlay) make_overlay(plan, trees);
+  open_own_files(plan, trees);  // after that, which needs the host's /proc
   // On top of the old root, because that place always exists.
   if (move_mount(trees.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount root", plan.root_source);
   if (fchdir(trees.root) != 0) give_up("mount root", plan.root_source);
