@@ -423,4 +423,11 @@ Usage Group::usage() const {
   return parse_usage(texts, ::sysconf(_SC_CLK_TCK));
 }
 
+std::optional<OomSource> Group::oom_source() const {
+  const Part* memory = impl_->find("memory");
+  if (!memory) return std::nullopt;
+  const std::string& own = memory->directory.path();
+  return OomSource{memory->mount.version, memory->mount.version == 1 ? own + "/" + kPayloadLeaf : own};
+}
+
 }  // namespace cgroup

@@ -13,6 +13,7 @@
 #include "base/fd.hpp"
 #include "cgroup/hierarchy.hpp"
 #include "cgroup/limits.hpp"
+#include "cgroup/oom_events.hpp"
 #include "cgroup/stats.hpp"
 
 namespace cgroup {
@@ -82,6 +83,8 @@ class Group {
   /// What the kernel enforces now; `devices` is not read back. Unlimited memory is absent.
   Limits limits() const;
   Usage usage() const;
+  /// nullopt without a memory hierarchy.
+  std::optional<OomSource> oom_source() const;
 
  private:
   struct Impl;

@@ -30,7 +30,8 @@ struct ChildRecord {
 
 /// Supervisor → child, in this order: one byte each.
 constexpr char kIdsMapped = 'M';
-constexpr char kAttach = 'C';  // fds: /dev, then the cgroup files to join by
+constexpr char kAttach = 'C';   // fds: /dev, then the cgroup files to join by
+constexpr char kOwnView = 'V';  // only if the plan has one; fd: its file system, none where it cannot be made
 constexpr char kNetworkDone = 'N';
 
 struct Received {

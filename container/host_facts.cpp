@@ -1,8 +1,10 @@
 #include "container/host_facts.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -29,6 +31,7 @@ HostFacts read_host_facts() {
       static_cast<unsigned>(std::strtoul(base::read_file("/proc/sys/kernel/cap_last_cap").c_str(), nullptr, 10));
   facts.cgroups = cgroup::Hierarchy::detect();
   facts.systemd = cgroup::systemd_owns_tree();
+  facts.fuse = static_cast<bool>(base::Fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC)));  // which loads the module
   return facts;
 }
 
@@ -36,6 +39,19 @@ std::string online_cpus() {
   std::string text = base::read_file("/sys/devices/system/cpu/online");
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
+}
+
+std::vector<std::string> read_lxcfs_files(const std::string& directory) {
+  // Without asking its server, for the many hosts that have the directory at most.
+  struct statx root {};
+  const int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
+  if (::statx(AT_FDCWD, directory.c_str(), flags, STATX_TYPE, &root) < 0) return {};
+  if ((root.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) return {};
+  std::vector<std::string> files;
+  for (const char* file : {"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/stat",
+                           "/proc/swaps", "/proc/uptime", "/sys/devices/system/cpu/online"})
+    if (::access((directory + file).c_str(), R_OK) == 0) files.emplace_back(file);
+  return files;
 }
 
 namespace {

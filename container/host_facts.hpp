@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "cgroup/hierarchy.hpp"
 #include "domain-xml/definition.hpp"
@@ -33,7 +34,9 @@ struct HostFacts {
   std::string arch;              // as libvirt names it, "x86_64"
   unsigned last_capability = 0;  // the highest number this kernel has
   cgroup::Hierarchy cgroups;
-  bool systemd = false;                        // the tree of cgroups is its own
+  bool systemd = false;                  // the tree of cgroups is its own
+  bool fuse = false;                     // /dev/fuse can be opened
+  std::vector<std::string> lxcfs_files;  // what a mounted lxcfs gives in place of the kernel's: "/proc/meminfo" ...
   std::map<std::string, SourceFacts> sources;  // host paths the definition mounts
 };
 
@@ -43,8 +46,12 @@ std::string host_arch();
 /// The processors this host has online, in list syntax ("0-3").
 std::string online_cpus();
 
-/// Everything but `sources`. Reads the kernel's files; the launcher does it once.
+inline constexpr const char* kLxcfsDirectory = "/var/lib/lxcfs";
+
+/// Everything but `sources` and `lxcfs_files`. Reads the kernel's files; the launcher does it once.
 HostFacts read_host_facts();
+/// Empty unless lxcfs is mounted and answers; asked at every start, as it may come and go.
+std::vector<std::string> read_lxcfs_files(const std::string& directory = kLxcfsDirectory);
 /// stat(2) of each host path that `definition` wants mounted.
 std::map<std::string, SourceFacts> read_source_facts(const domain_xml::DomainDefinition& definition);
 /// stat(2) of the block devices it names; the processors if it says anything about them.

@@ -74,6 +74,13 @@ void take_dev_and_cgroups(const PlanView& plan, MountTrees& trees) {
   enter_cgroup(plan, attach.fds + 1, attach.fd_count - 1);
 }
 
+/// Comes with no descriptor where this host cannot have one.
+void take_own_view(const PlanView& plan, MountTrees& trees) {
+  if (!plan.own_view.served) return;
+  const Received& view = wait_for(kOwnView);
+  if (view.fd_count > 0) trees.own_view = view.fds[0];
+}
+
 void hand_over_consoles(const Consoles& consoles) {
   int fds[2 * protocol::kMaxConsoles];
   const int count = static_cast<int>(consoles.count);
@@ -137,6 +144,7 @@ void become_init(const PlanView& plan, ChildInputs inputs) {
   take_dev_and_cgroups(plan, inputs.trees);
 
   make_filesystems(plan, inputs.trees);
+  take_own_view(plan, inputs.trees);
   enter_root(plan, inputs.trees);
   make_consoles(plan, inputs.trees.dev, consoles);
   hand_over_consoles(consoles);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 #include <future>
 #include <mutex>
 
@@ -18,6 +17,7 @@
 #include "base/log.hpp"
 #include "container/affinity.hpp"
 #include "container/container_links.hpp"
+#include "container/container_log.hpp"
 #include "container/control_socket.hpp"
 #include "container/empty_root.hpp"
 #include "container/plan_codec.hpp"
@@ -48,31 +48,21 @@ std::string socket_name(const DomainDefinition& definition) {
   return name.size() <= kMaxSocketName ? name : base::format_uuid(definition.uuid) + ".sock";
 }
 
-std::string timestamp() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  char text[64];
-  const auto size = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-  return std::string(text, size) + "." + std::to_string(1000 + now.tv_nsec / 1'000'000).substr(1) + "+0000";
-}
-
-std::string log_path(const LauncherConfig& config, const ContainerPlan& plan) {
-  return config.log_directory + "/" + plan.name + ".log";
+std::string log_path(const LauncherConfig& config, const std::string& name) {
+  return config.log_directory + "/" + name + ".log";
 }
 
 base::Fd open_log(const LauncherConfig& config, const ContainerPlan& plan) {
-  const std::string path = log_path(config, plan);
+  const std::string path = log_path(config, plan.name);
   base::Fd log = base::open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
-  const std::string text = timestamp() + ": starting up\n" + config.supervisor_path + " " + plan.name + "\n";
+  const std::string text = log_timestamp() + ": starting up\n" + config.supervisor_path + " " + plan.name + "\n";
   base::write_all(log.get(), text.data(), text.size(), path);
   return log;
 }
 
 void log_plan(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log) {
   const std::string text = print_plan(plan);
-  base::write_all(log.get(), text.data(), text.size(), log_path(config, plan));
+  base::write_all(log.get(), text.data(), text.size(), log_path(config, plan.name));
 }
 
 /// Sealed: the supervisor maps it and relies on its content not changing.
@@ -112,6 +102,7 @@ class Attempt {
     parts_.name = definition.name;
     parts_.run_directory = config.run_directory;
     parts_.socket_name = socket_name(definition);
+    parts_.log_path = log_path(config, definition.name);
   }
   ~Attempt() {
     if (!committed_) undo();
@@ -324,6 +315,7 @@ struct Launcher::Impl {
   HostFacts facts_for(const DomainDefinition& definition) const {
     HostFacts facts = host;
     facts.sources = read_source_facts(definition);
+    facts.lxcfs_files = read_lxcfs_files();
     return facts;
   }
   CgroupPlace place_of(const DomainDefinition& definition) const {
@@ -340,16 +332,21 @@ struct Launcher::Impl {
 };
 
 Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
-    : impl_(std::make_unique<Impl>(loop, std::move(config))) {}
+    : impl_(std::make_unique<Impl>(loop, std::move(config))) {
+  if (!impl_->host.fuse)
+    base::log::warning(
+        "/dev/fuse cannot be opened: without lxcfs, containers see the host's /proc/meminfo, swaps and cpuinfo");
+}
 Launcher::~Launcher() = default;
 
 Launched Launcher::launch(const DomainDefinition& definition) {
   const Deadline deadline = Clock::now() + kStartLimit;
   const auto& config = impl_->config;
   const auto live = with_root(definition, config.unsafe);
-  const auto plan = plan_container(live, impl_->facts_for(live), config.unsafe);
+  auto plan = plan_container(live, impl_->facts_for(live), config.unsafe);
   const auto links = plan_links(live);
   const auto place = impl_->place_of(live);
+  plan_view_cgroups(plan, impl_->host.cgroups, place);
   const auto limits = plan_limits(live, read_limit_facts(live));
   require_bridges(links);
 
@@ -422,6 +419,8 @@ std::unique_ptr<Running> Launcher::adopt(const DomainDefinition& live, const Run
   parts.facts = facts;
   parts.run_directory = impl_->config.run_directory;
   parts.socket_name = socket_name(live);
+  parts.log_path = log_path(impl_->config, live.name);
+  parts.adopted = true;
   if (facts.cgroup_leaf.empty()) {  // its start was interrupted before anything was known of it
     const CgroupPlace place = impl_->place_of(live);
     parts.facts.cgroup_partition = place.partition;

@@ -153,6 +153,22 @@ int empty_directory(const char* path) {
   return open_tree(first, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 }
 
+/// Only a mount that is somewhere in the tree can be bound from (before Linux 6.15): it is put into the old root, with
+/// which it goes, or onto the empty one, where the container's root will hide it.
+void open_own_files(const PlanView& plan, const MountTrees& trees) {
+  if (trees.own_view < 0) return;
+  const char* place = trees.on_empty_root ? "/" : "/proc";
+  if (move_mount(trees.own_view, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount own view", place);
+  int* tree = trees.steps;
+  for (const MountView& step : plan.mounts) {
+    if (step.kind == MountKind::OwnFile) {
+      *tree = open_tree(trees.own_view, step.source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+      if (*tree < 0) give_up("open own view", step.source);
+    }
+    tree++;
+  }
+}
+
 void mask(int root, int dev, const MountView& step) {
   const int target = open_beneath(root, step.target, O_PATH);
   if (target < 0 && (missing(errno) || errno == EACCES)) return;
@@ -214,6 +230,7 @@ void make_filesystems(const PlanView& plan, MountTrees& trees) {
 void enter_root(const PlanView& plan, MountTrees& trees) {
   if (!trees.on_empty_root) make_private();
   if (plan.root_overlay) make_overlay(plan, trees);
+  open_own_files(plan, trees);  // after that, which needs the host's /proc
   // On top of the old root, because that place always exists.
   if (move_mount(trees.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount root", plan.root_source);
   if (fchdir(trees.root) != 0) give_up("mount root", plan.root_source);
@@ -235,6 +252,7 @@ void apply_mounts(const PlanView& plan, const MountTrees& trees) {
     switch (step.kind) {
       case MountKind::Filesystem:
       case MountKind::Bind:
+      case MountKind::OwnFile:
         place(root, step, *tree);
         break;
       case MountKind::BindInside:

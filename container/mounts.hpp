@@ -17,6 +17,7 @@ struct MountTrees {
   int root = -1;
   int overlay = -1;  // what holds the changes to the root, -1 if nothing or a tmpfs does
   int dev = -1;
+  int own_view = -1;           // the supervisor's file system of own files
   int* steps = nullptr;        // one per mount step: the tree or file system to place, -1 if none
   bool on_empty_root = false;  // the child's namespace has nothing of the host: see empty_root
 };

@@ -15,6 +15,7 @@ enum class MountKind : std::uint8_t {
   BindInside,  // the same with a source inside the container, resolved beneath the new root
   Attributes,  // mount_setattr on an existing mount at target (read-only remount and the like)
   Mask,        // hide: a file gets /dev/null, a directory an empty read-only tmpfs; a missing target is fine
+  OwnFile,     // the file `source` of the supervisor's own view; skipped where the host cannot have one
 };
 
 enum class CreateTarget : std::uint8_t { No, Directory, File };
@@ -63,6 +64,15 @@ struct ResourceLimit {
   bool operator==(const ResourceLimit&) const = default;
 };
 
+/// What the supervisor computes the container's own /proc/meminfo and the like from (own_view).
+struct OwnView {
+  bool served = false;
+  std::string memory_directory;  // the container's cgroup that limits memory, "" if none does
+  std::uint32_t memory_version = 0;
+  std::string cpuset_directory;  // the payload's, "" likewise
+  bool operator==(const OwnView&) const = default;
+};
+
 struct InitPlan {
   std::string path;
   std::vector<std::string> arguments;    // argv, [0] included
@@ -100,6 +110,7 @@ struct ContainerPlan {
   std::string seccomp;  // struct sock_filter[] as bytes, empty: none
   bool personality_32bit = false;
   std::vector<ResourceLimit> resource_limits;
+  OwnView own_view;
   InitPlan init;
   bool operator==(const ContainerPlan&) const = default;
 };

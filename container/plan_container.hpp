@@ -44,6 +44,9 @@ struct CgroupPlace {
 CgroupPlace plan_cgroup(const domain_xml::DomainDefinition& definition, const std::string& default_partition,
                         CgroupTree tree);
 
+/// Where the supervisor finds the figures for the container's own view, if it serves one.
+void plan_view_cgroups(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy, const CgroupPlace& place);
+
 struct AddressPlan {
   std::string address;
   unsigned prefix = 0;

@@ -80,6 +80,9 @@ void print_mount(std::ostringstream& out, const MountStep& step) {
     case MountKind::Mask:
       out << "mask " << printable(step.target);
       break;
+    case MountKind::OwnFile:
+      out << "own " << printable(step.source) << " on " << printable(step.target);
+      break;
   }
   print_flags(out, step);
 }
@@ -128,6 +131,9 @@ std::string print_plan(const ContainerPlan& plan) {
     out << "link " << printable(link.path) << " -> " << printable(link.target) << "\n";
   out << "consoles " << plan.consoles << " " << plan.devpts_options << "\n";
   for (const auto& step : plan.mounts) print_mount(out, step);
+  if (plan.own_view.served)
+    out << "own view of memory v" << plan.own_view.memory_version << " " << printable(plan.own_view.memory_directory)
+        << " cpus " << printable(plan.own_view.cpuset_directory) << "\n";
   if (plan.loopback_up) out << "loopback up\n";
   if (plan.wait_for_network) out << "wait for network\n";
   print_identity(out, plan);

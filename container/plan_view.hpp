@@ -13,7 +13,7 @@
 namespace container {
 
 constexpr std::uint32_t kPlanMagic = 0x7063786c;  // "lxcp"
-constexpr std::uint32_t kPlanVersion = 2;         // daemon and supervisor come from one build: equal or refused
+constexpr std::uint32_t kPlanVersion = 3;         // daemon and supervisor come from one build: equal or refused
 
 struct Bytes {
   const unsigned char* data = nullptr;
@@ -56,6 +56,13 @@ struct LinkView {
   const char *path, *target;
 };
 
+struct OwnViewView {
+  bool served;
+  const char* memory_directory;
+  std::uint32_t memory_version;
+  const char* cpuset_directory;
+};
+
 struct InitView {
   const char* path;
   Items<const char*> arguments, environment;
@@ -82,6 +89,7 @@ struct PlanView {
   Bytes seccomp;
   bool personality_32bit;
   Items<ResourceLimit> resource_limits;
+  OwnViewView own_view;
   InitView init;
 };
 
@@ -114,7 +122,7 @@ void fields(Io& io, Text& text) {
 
 template <typename Io, MountLike Mount>
 void fields(Io& io, Mount& mount) {
-  io.choice(mount.kind, MountKind::Mask);
+  io.choice(mount.kind, MountKind::OwnFile);
   io.text(mount.source);
   io.text(mount.target);
   io.text(mount.fstype);
@@ -178,6 +186,10 @@ void plan_fields(Io& io, Plan& plan) {
   io.bytes(plan.seccomp);
   io.flag(plan.personality_32bit);
   io.list(plan.resource_limits);
+  io.flag(plan.own_view.served);
+  io.text(plan.own_view.memory_directory);
+  io.number(plan.own_view.memory_version);
+  io.text(plan.own_view.cpuset_directory);
   io.text(plan.init.path);
   io.list(plan.init.arguments);
   io.list(plan.init.environment);

@@ -17,6 +17,7 @@
 #include "base/log.hpp"
 #include "container/affinity.hpp"
 #include "container/initctl.hpp"
+#include "container/oom_watch.hpp"
 #include "container/plan_container.hpp"
 #include "container/supervised_container.hpp"
 #include "domain-xml/cpu_pins.hpp"
@@ -61,6 +62,15 @@ void thaw_below(const cgroup::Group& group) {
   }
 }
 
+/// What an earlier daemon has seen it has told, but for an end that nobody saw.
+std::shared_ptr<OomReport> report_for(const ContainerParts& parts) {
+  const auto source = parts.group ? parts.group->oom_source() : std::nullopt;
+  if (!source) return nullptr;
+  const bool told = parts.adopted && !parts.exit;
+  return std::make_shared<OomReport>(parts.name, parts.log_path, *source,
+                                     told ? cgroup::count_oom_kills(*source).value_or(0) : 0);
+}
+
 std::string link_target(const std::string& path) {
   std::error_code ignored;
   return std::filesystem::read_symlink(path, ignored).string();
@@ -102,6 +112,7 @@ struct SupervisedContainer::Shared {
     pump();
     if (hung_up) control_watch = {};
     if (parts.exit) supervisor_watch = {};
+    if (parts.exit) oom_watch.reset();
   }
 
   void lose_supervisor() {
@@ -120,8 +131,15 @@ struct SupervisedContainer::Shared {
     base::write_all(ended.get(), &one, sizeof one, "eventfd");
   }
 
+  /// SIGKILL is also what an administrator sends; only the kernel counts those it has sent itself.
+  void find_cause() {
+    if (!oom || parts.exit->cause != ExitCause::Exited || !WIFSIGNALED(parts.exit->wait_status)) return;
+    if (WTERMSIG(parts.exit->wait_status) == SIGKILL && oom->tell_at_end()) parts.exit->cause = ExitCause::OutOfMemory;
+  }
+
   void deliver() {
     if (!parts.exit || !call) return;
+    find_cause();
     loop.post([report = std::exchange(call, nullptr), record = *parts.exit] { report(record); });
   }
 
@@ -133,17 +151,21 @@ struct SupervisedContainer::Shared {
   std::function<void(ExitRecord)> call;
   bool hung_up = false;
   bool cleaned = false;
+  std::shared_ptr<OomReport> oom;  // none where memory is not controlled
+  std::optional<OomWatch> oom_watch;
   base::Watch control_watch, supervisor_watch;  // loop thread only; last, so that they end before what they watch
 };
 
 SupervisedContainer::SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names, ContainerParts parts)
     : loop_(loop), names_(std::move(names)), shared_(std::make_shared<Shared>(loop, std::move(parts))) {
+  shared_->oom = report_for(shared_->parts);
   loop_.post([shared = shared_] {
     const auto wake = [weak = std::weak_ptr(shared)](std::uint32_t) {  // weak: it is what holds the watch
       if (const auto alive = weak.lock()) alive->on_event();
     };
     shared->control_watch = shared->loop.on_fd(shared->parts.control.fd(), EPOLLIN, wake);
     shared->supervisor_watch = shared->loop.on_fd(shared->parts.supervisor.fd(), EPOLLIN, wake);
+    if (shared->oom) shared->oom_watch.emplace(shared->loop, shared->oom);
   });
 }
 
@@ -152,6 +174,7 @@ SupervisedContainer::~SupervisedContainer() {
   loop_.post([shared = std::move(shared_)] {
     shared->control_watch = {};
     shared->supervisor_watch = {};
+    shared->oom_watch.reset();
   });
 }
 

@@ -23,6 +23,7 @@ enum class ExitCause {
   Exited,          // init ended by itself; wait_status tells how
   Reboot,          // guest called reboot(2) RESTART: the kernel ends init with SIGHUP
   PowerOff,        // guest called reboot(2) HALT or POWER_OFF: SIGINT
+  OutOfMemory,     // init was killed by the kernel's OOM killer
   SupervisorLost,  // the supervisor died; the payload has been killed
 };
 

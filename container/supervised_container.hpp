@@ -35,7 +35,8 @@ struct ContainerParts {
   std::optional<cgroup::Group> group;
   RootTargets::Use root;
   std::string created;  // mount points made in the image, as in protocol::StatusMessage
-  std::string run_directory, socket_name;
+  std::string run_directory, socket_name, log_path;
+  bool adopted = false;                            // was running before this daemon
   std::vector<std::pair<std::string, int>> links;  // host ends and their indices
 };
 

@@ -20,6 +20,7 @@
 #include "container/failure.hpp"
 #include "container/mount_target.hpp"
 #include "container/namespaces.hpp"
+#include "container/own_view.hpp"
 #include "container/small_text.hpp"
 #include "container/system_calls.hpp"
 
@@ -32,7 +33,7 @@ Supervised supervised;
 
 namespace {
 
-enum Tag : std::uint32_t { kControlTag, kListenerTag, kChildTag, kInitTag, kConsoleTag = 16 };
+enum Tag : std::uint32_t { kControlTag, kListenerTag, kChildTag, kInitTag, kOwnViewTag, kConsoleTag = 16 };
 constexpr std::uint32_t kSlotsPerConsole = 16;
 /// How long viewers that do not drain their socket may hold back the news of init's end.
 constexpr std::int64_t kLastOutputMilliseconds = 100;
@@ -44,6 +45,7 @@ StatusMessage status;
 ChildRecord record;  // what was received last, from the child
 Received received;   // or from a daemon
 bool executing = false, ready = false, ended = false;
+bool attached = false, own_view_made = false;
 std::int64_t viewers_deadline = 0;
 
 void watch(int fd, std::uint32_t tag) {
@@ -194,6 +196,18 @@ void end_when_drained() {
   tell(Type::Exited);
 }
 
+/// The child asks for it after its cgroups, in this order.
+void hand_over_own_view() {
+  if (!attached || !own_view_made || supervised.child < 0) return;
+  own_view_made = false;
+  const int count = supervised.own_view >= 0 ? 1 : 0;
+  const bool sent = send_packet(supervised.child, &kOwnView, 1, &supervised.own_view, count, MSG_DONTWAIT);
+  if (!sent && errno != EPIPE && errno != ECONNRESET) give_up("hand over own view", supervised.plan.name);
+  if (count > 0) close(supervised.own_view);  // ours would keep it mounted
+  supervised.own_view = -1;
+  open_view_cgroups(supervised.plan);
+}
+
 /// The files are the supervisor's, then init's.
 void attach(std::uint32_t own_count) {
   if (ready || supervised.child < 0 || supervised.dev < 0) return;
@@ -209,6 +223,8 @@ void attach(std::uint32_t own_count) {
   enter_own_cgroups(received.fds, own);
   for (int i = 0; i < count; i++) close(for_child[i]);
   supervised.dev = -1;
+  attached = true;
+  hand_over_own_view();
 }
 
 void on_message(const protocol::Header& header) {
@@ -286,6 +302,9 @@ void on_event(std::uint32_t tag, std::uint32_t events) {
       return on_child();
     case kInitTag:
       return status.exited == 0 ? on_init_end() : void();
+    case kOwnViewTag:
+      if (own_view_descriptor() >= 0) serve_own_view();
+      return;
     default:
       break;
   }
@@ -328,6 +347,16 @@ void look_at_control() {
   on_control();
 }
 
+void prepare_own_view() {
+  if (!supervised.plan.own_view.served) return;
+  supervised.own_view = make_own_view(supervised.plan);
+  SmallText<16> number;
+  number << errno;
+  if (supervised.own_view < 0) log_line("the container sees the host's meminfo: no FUSE, errno ", number.c_str());
+  own_view_made = true;
+  hand_over_own_view();
+}
+
 void open_host_consoles() {
   epoll = epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) give_up("make epoll", supervised.plan.name);
@@ -349,6 +378,7 @@ void run_loop() {
   watch(supervised.control, kControlTag);
   watch(supervised.child, kChildTag);
   watch(supervised.init_pidfd, kInitTag);
+  if (own_view_descriptor() >= 0) watch(own_view_descriptor(), kOwnViewTag);
   for (;;) {
     epoll_event events[8];
     const int count = epoll_wait(epoll, events, 8, next_timeout());

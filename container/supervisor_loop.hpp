@@ -14,6 +14,7 @@ struct Supervised {
   int listener = -1;  // where later daemons connect
   int child = -1;     // SEQPACKET to the child, until exec
   int dev = -1;       // the child's /dev, until it has been handed over
+  int own_view = -1;  // the mount of its own view, likewise
   pid_t init_pid = 0;
   int init_pidfd = -1;
 };
@@ -28,6 +29,8 @@ extern Supervised supervised;
 void enter_own_cgroups(const int* files, int count);
 /// What the daemon has sent by now, or its end.
 void look_at_control();
+/// Makes the container's own view and hands it over once the child has been told to go on.
+void prepare_own_view();
 /// Host ptys; may run while the child builds its mounts.
 void open_host_consoles();
 [[noreturn]] void run_loop();

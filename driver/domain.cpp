@@ -273,7 +273,10 @@ void Domain::guest_ended(std::uint64_t run, container::ExitRecord exit) {
       return;
     }
   }
-  base::log::info("domain '{}': init ended with wait status {:#x}", name_, exit.wait_status);
+  if (exit.cause == container::ExitCause::OutOfMemory)
+    base::log::warning("domain '{}': init was killed because the container ran out of memory", name_);
+  else
+    base::log::info("domain '{}': init ended with wait status {:#x}", name_, exit.wait_status);
   if (verdict.next == EndVerdict::Next::Restart)
     restart(verdict);
   else

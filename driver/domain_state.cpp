@@ -39,6 +39,7 @@ EndVerdict judge_end(const container::ExitRecord& exit, const domain_xml::Domain
       return verdict;
     case ExitCause::PowerOff:
       break;
+    case ExitCause::OutOfMemory:
     case ExitCause::Exited:
       if (exit.wait_status != 0 && !shutdown_requested) return crashed(definition.on_crash);
       break;

@@ -25,10 +25,11 @@ constexpr std::size_t member_count() {
 }
 
 TEST(PlanCodec, KnowsEveryMember) {
-  EXPECT_EQ(member_count<ContainerPlan>(), 27U)
+  EXPECT_EQ(member_count<ContainerPlan>(), 28U)
       << "a member was added to ContainerPlan: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<MountStep>(), 10U) << "a member was added to MountStep: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<DeviceNode>(), 5U) << "a member was added to DeviceNode: add it to plan_view.hpp and here";
+  EXPECT_EQ(member_count<OwnView>(), 4U) << "a member was added to OwnView: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<InitPlan>(), 6U) << "a member was added to InitPlan: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<CapabilitySets>(), 3U)
       << "a member was added to CapabilitySets: add it to plan_view.hpp and here";
@@ -60,6 +61,7 @@ class RandomPlan {
     plan.seccomp = text() + std::string("\0\1\2", 3) + text();
     plan.personality_32bit = flag();
     for (unsigned n = count(); n > 0; n--) plan.resource_limits.push_back({small(), number(), number()});
+    plan.own_view = {flag(), text(), small(), text()};
     plan.init = {text(), texts(), texts(), text(), text(), text()};
     return plan;
   }
@@ -82,7 +84,7 @@ class RandomPlan {
   }
   MountStep mount() {
     MountStep step;
-    step.kind = static_cast<MountKind>(below(5));
+    step.kind = static_cast<MountKind>(below(6));
     step.source = text(), step.target = text(), step.fstype = text(), step.options = text();
     step.attributes = number();
     step.create = static_cast<CreateTarget>(below(3));

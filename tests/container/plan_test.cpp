@@ -145,6 +145,31 @@ remount /sys/fs/cgroup ro,nosuid,nodev,noexec
 )"));
 }
 
+TEST(Plan, OwnViewIsTheSupervisorsOrLxcfss) {
+  auto facts = hybrid_host();
+  EXPECT_THAT(plan_text(web(), facts), Not(HasSubstr("meminfo"))) << "no FUSE, no lxcfs: the host's";
+  facts.fuse = true;
+  auto plan = plan_container(web(), facts, {});
+  plan_view_cgroups(plan, facts.cgroups, {"/machine", "lxc-web.libvirt-lxc"});
+  EXPECT_THAT(print_plan(plan), HasSubstr(R"(own meminfo on /proc/meminfo optional
+own swaps on /proc/swaps optional
+own cpuinfo on /proc/cpuinfo optional
+own online on /sys/devices/system/cpu/online optional
+own view of memory v1 /sys/fs/cgroup/memory/machine/lxc-web.libvirt-lxc cpus 
+)"));  // a host without cpuset
+  facts.cgroups = v2_host().cgroups;
+  plan = plan_container(web(), facts, {});
+  plan_view_cgroups(plan, facts.cgroups, {"/machine", "lxc-web.libvirt-lxc"});
+  EXPECT_THAT(print_plan(plan), HasSubstr("own view of memory v2 /sys/fs/cgroup/machine/lxc-web.libvirt-lxc cpus "
+                                          "/sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload\n"));
+  facts.lxcfs_files = {"/proc/meminfo", "/proc/uptime"};
+  const auto text = plan_text(web(), facts);
+  EXPECT_THAT(text, HasSubstr(R"(bind host /var/lib/lxcfs/proc/meminfo on /proc/meminfo ro,nosuid,nodev,noexec optional
+bind host /var/lib/lxcfs/proc/uptime on /proc/uptime ro,nosuid,nodev,noexec optional
+)"));
+  EXPECT_THAT(text, Not(HasSubstr("own ")));
+}
+
 TEST(Plan, EverythingOfOs) {
   auto definition = web();
   definition.name = "-spec._x";

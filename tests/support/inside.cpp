@@ -141,4 +141,23 @@ std::string control_file(virDomainPtr domain, const std::string& v1, const std::
   return "";
 }
 
+std::string limits_folder(virDomainPtr domain, const std::string& controller) {
+  // The supervisor's: its own on v1, one above its leaf on v2.
+  std::istringstream lines(proc_file(static_cast<pid_t>(virDomainGetID(domain)), "cgroup"));
+  std::string unified;
+  for (std::string line; std::getline(lines, line);) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const fs::path path = line.substr(second + 1);
+    if (controllers == ",,") unified = path.parent_path();
+    if (controllers.find("," + controller + ",") == std::string::npos) continue;
+    for (const auto& mount : {controllers.substr(1, controllers.size() - 2), controller})
+      if (exists("/sys/fs/cgroup/" + mount + path.string())) return "/sys/fs/cgroup/" + mount + path.string();
+  }
+  for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"})
+    if (!unified.empty() && exists(mount + unified + "/cgroup.procs")) return mount + unified;
+  return "";
+}
+
 }  // namespace support

@@ -29,6 +29,8 @@ Output enter_shell(virDomainPtr domain, const std::string& script);
 /// Text of the control file of the cgroup that limits the container: `v1` is "memory/memory.limit_in_bytes", `v2`
 /// "memory.max".
 std::string control_file(virDomainPtr domain, const std::string& v1, const std::string& v2);
+/// The folder of the cgroup that limits the container, with the controller of that v1 name; "" if there is none.
+std::string limits_folder(virDomainPtr domain, const std::string& controller);
 /// Whether the kernel holds init in a frozen cgroup, by its own or one above it.
 bool is_frozen(virDomainPtr domain);
 

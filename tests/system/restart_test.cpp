@@ -294,6 +294,30 @@ TEST_F(RestartTest, KilledAtAnyInstantOfAStart) {
   }
 }
 
+TEST_F(RestartTest, OwnViewNeedsNoDaemon) {
+  if (exists("/var/lib/lxcfs/proc/meminfo")) GTEST_SKIP() << "this host has lxcfs";
+  const Domain domain = start("view");
+  const std::string path = "/proc/" + std::to_string(init_pid(domain)) + "/root/proc/meminfo";
+  connection_.reset();
+  daemon_->kill();
+  EXPECT_NE(read_text(path).find("MemTotal:          65536 kB\n"), std::string::npos) << read_text(path);
+  daemon_->start();
+  connect();
+}
+
+TEST_F(RestartTest, OutOfMemoryIsToldAfterAdoption) {
+  root_.set_init(
+      "trap 'exit 0' TERM\n: > /ready\nwhile [ ! -e /go ]; do usleep 5000; done\n"
+      "dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null\n: > /killed\nsleep 100000\n");
+  start("oom");
+  crash_and_restart();
+  const std::string line = "domain '" + own_name("restart-oom") + "' ran out of memory: 1 process was killed";
+  root_.write("go", "");
+  ASSERT_TRUE(root_.wait_for("killed"));
+  EXPECT_TRUE(eventually([&] { return daemon_->output().find(line) != std::string::npos; })) << daemon_->output();
+  EXPECT_EQ(state_of(find("oom")), VIR_DOMAIN_RUNNING);
+}
+
 TEST_F(RestartTest, FullDiskLeavesThePreviousDefinition) {
   const Domain domain(virDomainDefineXML(connection_, xml("disk").text().c_str()));
   ASSERT_TRUE(domain);

@@ -1,0 +1,50 @@
+// The container's own /proc/meminfo and the like: lxcfs's where it is mounted, else the supervisor's own.
+#include <linux/mount.h>
+
+#include "container/plan_container.hpp"
+#include "container/plan_parts.hpp"
+
+namespace container {
+namespace {
+
+constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+struct OwnFile {
+  const char *name, *target;
+};
+constexpr OwnFile kOwnFiles[] = {{"meminfo", "/proc/meminfo"},
+                                 {"swaps", "/proc/swaps"},
+                                 {"cpuinfo", "/proc/cpuinfo"},
+                                 {"online", "/sys/devices/system/cpu/online"}};
+
+std::string directory_in(const cgroup::Mount& mount, const CgroupPlace& place) {
+  return mount.path + place.partition + "/" + place.leaf;
+}
+
+}  // namespace
+
+void plan_own_files(ContainerPlan& plan, const HostFacts& facts) {
+  for (const auto& file : facts.lxcfs_files)
+    plan.mounts.push_back({.kind = MountKind::Bind,
+                           .source = kLxcfsDirectory + file,
+                           .target = file,
+                           .attributes = kReadOnly,
+                           .optional = true});
+  plan.own_view.served = facts.fuse && facts.lxcfs_files.empty();
+  if (!plan.own_view.served) return;
+  for (const auto& [name, target] : kOwnFiles)
+    plan.mounts.push_back({.kind = MountKind::OwnFile, .source = name, .target = target, .optional = true});
+}
+
+void plan_view_cgroups(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy, const CgroupPlace& place) {
+  if (!plan.own_view.served) return;
+  if (const cgroup::Mount* memory = hierarchy.find("memory")) {
+    plan.own_view.memory_directory = directory_in(*memory, place);
+    plan.own_view.memory_version = static_cast<std::uint32_t>(memory->version);
+  }
+  // Where the processes are; what is limited above shows there.
+  if (const cgroup::Mount* cpuset = hierarchy.find("cpuset"))
+    plan.own_view.cpuset_directory = directory_in(*cpuset, place) + "/payload";
+}
+
+}  // namespace container
