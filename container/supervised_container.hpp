@@ -60,7 +60,8 @@ class SupervisedContainer final : public Running {
   bool init_is_systemd() const override;
   base::Fd open_console(std::size_t index) override;
   std::vector<base::Fd> open_namespaces() const override;
-  cgroup::Usage usage() const override;
+  cgroup::Usage usage(cgroup::Ask asked, cgroup::Keep keep) const override;
+  void close_kept_files() const override;
 
  private:
   struct Shared;  // what the loop's callbacks reach
