@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 #include "base/error.hpp"
@@ -67,6 +68,7 @@ struct Group::Impl {
   std::string path;  // both
   std::vector<Part> parts;
   bool owned = false;
+  StatReader stat_reader;
 
   ~Impl() {
     if (owned) remove(std::chrono::milliseconds(0));
@@ -407,20 +409,33 @@ void Group::update(const Limits& wanted) {
   }
 }
 
-Usage Group::usage() const {
-  UsageTexts texts;
-  const auto read = [&](const char* controller, int version, const char* file) -> std::optional<std::string> {
-    const Part* part = impl_->find(controller);
-    return part && part->mount.version == version ? part->directory.read(file) : std::nullopt;
+namespace {
+
+/// Since 6.10 blk-throttle of v1 counts on a disk only once some group was given a limit there, and shows zeros before
+/// that. Once it counts, the root group lists the disk.
+bool blocks_are_counted(const Mount& blkio) {
+  static std::atomic<bool> seen = false;  // it never stops again
+  if (blkio.version == 2 || seen) return true;
+  const auto root = Directory::open(blkio.path);
+  const auto text = root ? root->read("blkio.throttle.io_service_bytes") : std::nullopt;
+  seen = text && text->find(':') != text->npos;
+  return seen;
+}
+
+}  // namespace
+
+Usage Group::usage(Ask asked, Keep keep) const {
+  const auto find = [this](const StatFile& file) -> const Directory* {
+    const Part* part = file.controller ? impl_->find(file.controller) : impl_->v2();
+    return part && part->mount.version == file.version ? &part->directory : nullptr;
   };
-  texts.cpuacct_usage = read("cpuacct", 1, "cpuacct.usage");
-  texts.cpuacct_stat = read("cpuacct", 1, "cpuacct.stat");
-  texts.cpu_stat = read("cpuacct", 2, "cpu.stat");
-  const Part* memory = impl_->find("memory");
-  const int version = memory ? memory->mount.version : 2;
-  texts.memory_usage = read("memory", version, version == 1 ? "memory.usage_in_bytes" : "memory.current");
-  texts.memory_limit = read("memory", version, version == 1 ? "memory.limit_in_bytes" : "memory.max");
-  return parse_usage(texts, ::sysconf(_SC_CLK_TCK));
+  Usage usage = impl_->stat_reader.read(asked, keep, find);
+  if (usage.blocks && usage.blocks->empty() && !blocks_are_counted(impl_->find("blkio")->mount)) usage.blocks.reset();
+  return usage;
+}
+
+void Group::close_kept_files() const {
+  impl_->stat_reader.close();
 }
 
 std::optional<OomSource> Group::oom_source() const {

@@ -14,6 +14,7 @@
 #include "cgroup/hierarchy.hpp"
 #include "cgroup/limits.hpp"
 #include "cgroup/oom_events.hpp"
+#include "cgroup/stat_reader.hpp"
 #include "cgroup/stats.hpp"
 
 namespace cgroup {
@@ -82,7 +83,10 @@ class Group {
   void update(const Limits& limits);
   /// What the kernel enforces now; `devices` is not read back. Unlimited memory is absent.
   Limits limits() const;
-  Usage usage() const;
+  /// Reads nothing but what is asked. Empty once the group is gone.
+  Usage usage(Ask asked, Keep keep = Keep::Closed) const;
+  /// Closes the files that usage() has kept open.
+  void close_kept_files() const;
   /// nullopt without a memory hierarchy.
   std::optional<OomSource> oom_source() const;
 

@@ -1,5 +1,10 @@
 #include "cgroup/stats.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
 #include "cgroup/limits.hpp"
 #include "cgroup/text.hpp"
 
@@ -9,26 +14,230 @@ namespace {
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kNsPerUs = 1'000;
 
+/// Takes what stands before the next `end` off `text`, without it.
+std::string_view take(std::string_view& text, char end) {
+  const auto at = std::min(text.find(end), text.size());
+  const std::string_view taken = text.substr(0, at);
+  text.remove_prefix(std::min(at + 1, text.size()));
+  return taken;
+}
+
+/// Calls `on_pair(key, value)` for each "key value" line.
+template <typename OnPair>
+void each_pair(std::string_view text, const OnPair& on_pair) {
+  while (!text.empty()) {
+    std::string_view line = take(text, '\n');
+    const std::string_view key = take(line, ' ');
+    if (const auto value = parse_number(line)) on_pair(key, *value);
+  }
+}
+
+std::uint64_t ns_per_tick() {
+  static const auto ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  return kNsPerSecond / ticks;
+}
+
+void parse_cpuacct_usage(std::string_view text, Usage& usage) {
+  usage.cpu_ns = parse_number(text);
+}
+
+void parse_cpuacct_stat(std::string_view text, Usage& usage) {
+  each_pair(text, [&](std::string_view key, std::uint64_t value) {
+    if (key == "user") usage.cpu_user_ns = value * ns_per_tick();
+    if (key == "system") usage.cpu_system_ns = value * ns_per_tick();
+  });
+}
+
+/// Possible CPUs in order, which number from 0 without gaps.
+void parse_cpuacct_usage_percpu(std::string_view text, Usage& usage) {
+  usage.per_cpu_ns.emplace();
+  while (!text.empty())
+    if (const auto value = parse_number(take(text, ' '))) usage.per_cpu_ns->push_back(*value);
+}
+
+void parse_cpu_stat(std::string_view text, Usage& usage) {
+  each_pair(text, [&](std::string_view key, std::uint64_t value) {
+    if (key == "usage_usec") usage.cpu_ns = value * kNsPerUs;
+    if (key == "user_usec") usage.cpu_user_ns = value * kNsPerUs;
+    if (key == "system_usec") usage.cpu_system_ns = value * kNsPerUs;
+  });
+}
+
+void parse_memory_usage(std::string_view text, Usage& usage) {
+  usage.memory_bytes = parse_number(text);
+}
+
+std::optional<std::uint64_t> if_limited(std::optional<std::uint64_t> bytes) {
+  return bytes.value_or(kUnlimitedBytes) < kUnlimitedBytes ? bytes : std::nullopt;
+}
+
+void parse_memory_limit(std::string_view text, Usage& usage) {
+  usage.memory_limit_bytes = if_limited(parse_number(text));
+}
+
+/// "total_" counts the groups below as well, where the processes are.
+void parse_memory_stat_v1(std::string_view text, Usage& usage) {
+  each_pair(text, [&](std::string_view key, std::uint64_t value) {
+    if (key == "hierarchical_memory_limit") usage.memory_limit_bytes = if_limited(value);
+    if (!key.starts_with("total_")) return;
+    key.remove_prefix(6);
+    if (key == "cache") usage.page_cache_bytes = value;
+    if (key == "inactive_file") usage.inactive_file_bytes = value;
+    if (key == "pgfault") usage.page_faults = value;
+    if (key == "pgmajfault") usage.major_page_faults = value;
+    if (key == "swap") usage.swap_bytes = value;
+  });
+}
+
+void parse_memory_stat_v2(std::string_view text, Usage& usage) {
+  each_pair(text, [&](std::string_view key, std::uint64_t value) {
+    if (key == "file") usage.page_cache_bytes = value;
+    if (key == "inactive_file") usage.inactive_file_bytes = value;
+    if (key == "pgfault") usage.page_faults = value;
+    if (key == "pgmajfault") usage.major_page_faults = value;
+  });
+}
+
+void parse_swap_current(std::string_view text, Usage& usage) {
+  usage.swap_bytes = parse_number(text);
+}
+
+/// memory.oom_control and memory.events alike.
+void parse_oom_kills(std::string_view text, Usage& usage) {
+  each_pair(text, [&](std::string_view key, std::uint64_t value) {
+    if (key == "oom_kill") usage.oom_kills = value;
+  });
+}
+
+/// The device that a line which begins with "8:16 " is about; nullptr if it begins otherwise ("Total 0").
+BlockUsage* device_of(std::string_view& line, Usage& usage) {
+  if (!usage.blocks) usage.blocks.emplace();
+  std::string_view number = take(line, ' ');
+  const auto major = parse_number(take(number, ':')), minor = parse_number(number);
+  if (!major || !minor) return nullptr;
+  auto& all = *usage.blocks;
+  const auto same = [&](const BlockUsage& one) { return one.major == *major && one.minor == *minor; };
+  auto found = std::find_if(all.begin(), all.end(), same);
+  if (found == all.end()) found = all.insert(all.end(), {static_cast<unsigned>(*major), static_cast<unsigned>(*minor)});
+  return &*found;
+}
+
+/// "8:0 Read 4096": io_service_bytes and io_serviced of blk-throttle.
+void parse_throttle(std::string_view text, Usage& usage, std::uint64_t BlockUsage::*read,
+                    std::uint64_t BlockUsage::*written) {
+  if (!usage.blocks) usage.blocks.emplace();
+  while (!text.empty()) {
+    std::string_view line = take(text, '\n');
+    BlockUsage* device = device_of(line, usage);
+    if (!device) continue;
+    const std::string_view operation = take(line, ' ');
+    if (operation == "Read") device->*read = parse_number(line).value_or(0);
+    if (operation == "Write") device->*written = parse_number(line).value_or(0);
+  }
+}
+
+void parse_throttle_bytes(std::string_view text, Usage& usage) {
+  parse_throttle(text, usage, &BlockUsage::read_bytes, &BlockUsage::written_bytes);
+}
+
+void parse_throttle_operations(std::string_view text, Usage& usage) {
+  parse_throttle(text, usage, &BlockUsage::reads, &BlockUsage::writes);
+}
+
+/// "8:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=0 dios=0"; a device without I/O may have its number only.
+void parse_io_stat(std::string_view text, Usage& usage) {
+  if (!usage.blocks) usage.blocks.emplace();
+  while (!text.empty()) {
+    std::string_view line = take(text, '\n');
+    BlockUsage* device = device_of(line, usage);
+    if (!device) continue;
+    while (!line.empty()) {
+      std::string_view value = take(line, ' ');
+      const std::string_view key = take(value, '=');
+      if (key == "rbytes") device->read_bytes = parse_number(value).value_or(0);
+      if (key == "wbytes") device->written_bytes = parse_number(value).value_or(0);
+      if (key == "rios") device->reads = parse_number(value).value_or(0);
+      if (key == "wios") device->writes = parse_number(value).value_or(0);
+    }
+  }
+}
+
+void parse_pids_current(std::string_view text, Usage& usage) {
+  usage.processes = parse_number(text);
+}
+
+double parse_percent(std::string_view text) {
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+/// "some avg10=0.00 avg60=0.00 avg300=0.00 total=0"
+Pressure parse_pressure(std::string_view text) {
+  Pressure pressure;
+  while (!text.empty()) {
+    std::string_view words = take(text, '\n');
+    const std::string_view which = take(words, ' ');
+    Pressure::Line line;
+    while (!words.empty()) {
+      std::string_view value = take(words, ' ');
+      const std::string_view key = take(value, '=');
+      if (key == "avg10") line.avg10 = parse_percent(value);
+      if (key == "avg60") line.avg60 = parse_percent(value);
+      if (key == "avg300") line.avg300 = parse_percent(value);
+      if (key == "total") line.total_us = parse_number(value).value_or(0);
+    }
+    if (which == "some") pressure.some = line;
+    if (which == "full") pressure.full = line;
+  }
+  return pressure;
+}
+
+constexpr StatFile kStatFiles[] = {
+    {Ask::Cpu, "cpuacct", 1, "cpuacct.usage", parse_cpuacct_usage},
+    {Ask::Cpu, "cpuacct", 1, "cpuacct.stat", parse_cpuacct_stat},
+    {Ask::Cpu, "cpuacct", 2, "cpu.stat", parse_cpu_stat},
+    {Ask::PerCpu, "cpuacct", 1, "cpuacct.usage_percpu", parse_cpuacct_usage_percpu},
+    {Ask::Memory, "memory", 1, "memory.usage_in_bytes", parse_memory_usage},
+    {Ask::Memory, "memory", 2, "memory.current", parse_memory_usage},
+    {Ask::MemoryDetails, "memory", 1, "memory.stat", parse_memory_stat_v1},
+    {Ask::MemoryDetails, "memory", 1, "payload/memory.oom_control", parse_oom_kills},
+    {Ask::MemoryDetails, "memory", 2, "memory.stat", parse_memory_stat_v2},
+    {Ask::MemoryDetails, "memory", 2, "memory.max", parse_memory_limit},
+    {Ask::MemoryDetails, "memory", 2, "memory.swap.current", parse_swap_current},
+    {Ask::MemoryDetails, "memory", 2, "memory.events", parse_oom_kills},
+    {Ask::Blocks, "blkio", 1, "blkio.throttle.io_service_bytes_recursive", parse_throttle_bytes},
+    {Ask::Blocks, "blkio", 1, "blkio.throttle.io_serviced_recursive", parse_throttle_operations},
+    {Ask::Blocks, "blkio", 2, "io.stat", parse_io_stat},
+    {Ask::Processes, "pids", 1, "pids.current", parse_pids_current},
+    {Ask::Processes, "pids", 2, "pids.current", parse_pids_current},
+    {Ask::CpuPressure, nullptr, 2, "cpu.pressure",
+     [](std::string_view text, Usage& usage) { usage.cpu_pressure = parse_pressure(text); }},
+    {Ask::MemoryPressure, nullptr, 2, "memory.pressure",
+     [](std::string_view text, Usage& usage) { usage.memory_pressure = parse_pressure(text); }},
+    {Ask::BlockPressure, nullptr, 2, "io.pressure",
+     [](std::string_view text, Usage& usage) { usage.block_pressure = parse_pressure(text); }},
+};
+
 }  // namespace
 
-Usage parse_usage(const UsageTexts& texts, long ticks_per_second) {
+BlockUsage& BlockUsage::operator+=(const BlockUsage& other) {
+  reads += other.reads;
+  read_bytes += other.read_bytes;
+  writes += other.writes;
+  written_bytes += other.written_bytes;
+  return *this;
+}
+
+std::span<const StatFile> stat_files() {
+  return kStatFiles;
+}
+
+Usage read_usage(Ask asked, const std::function<std::optional<std::string_view>(const StatFile&)>& read) {
   Usage usage;
-  if (texts.cpuacct_usage) usage.cpu_ns = parse_number(*texts.cpuacct_usage).value_or(0);
-  if (texts.cpuacct_stat) {
-    const std::uint64_t ns_per_tick = kNsPerSecond / static_cast<std::uint64_t>(ticks_per_second);
-    usage.cpu_user_ns = value_of(*texts.cpuacct_stat, "user").value_or(0) * ns_per_tick;
-    usage.cpu_system_ns = value_of(*texts.cpuacct_stat, "system").value_or(0) * ns_per_tick;
-  }
-  if (texts.cpu_stat) {
-    usage.cpu_ns = value_of(*texts.cpu_stat, "usage_usec").value_or(0) * kNsPerUs;
-    usage.cpu_user_ns = value_of(*texts.cpu_stat, "user_usec").value_or(0) * kNsPerUs;
-    usage.cpu_system_ns = value_of(*texts.cpu_stat, "system_usec").value_or(0) * kNsPerUs;
-  }
-  if (texts.memory_usage) usage.memory_bytes = parse_number(*texts.memory_usage).value_or(0);
-  if (texts.memory_limit) {
-    usage.memory_limit_bytes = parse_number(*texts.memory_limit);
-    if (usage.memory_limit_bytes.value_or(0) >= kUnlimitedBytes) usage.memory_limit_bytes.reset();
-  }
+  for (const auto& file : kStatFiles)
+    if (asks(asked, file.answers))
+      if (const auto text = read(file)) file.parse(*text, usage);
   return usage;
 }
 

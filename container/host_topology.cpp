@@ -1,21 +1,14 @@
 #include "container/host_topology.hpp"
 
-#include <dirent.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <charconv>
 #include <map>
-#include <memory>
-#include <optional>
 #include <set>
 #include <sstream>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "container/host_facts.hpp"
-#include "domain-xml/cpuset.hpp"
+#include "container/sysfs.hpp"
 
 namespace container {
 namespace {
@@ -23,68 +16,8 @@ namespace {
 using domain_xml::HostCell;
 using domain_xml::HostCpu;
 
-/// First line of a small file, nullopt if it cannot be read.
-std::optional<std::string> first_line(const std::string& path) {
-  try {
-    std::string text = base::read_file(path);
-    return text.substr(0, text.find('\n'));
-  } catch (const base::Error&) {
-    return std::nullopt;
-  }
-}
-
-std::optional<std::uint64_t> parse_number(const std::string& text) {
-  const auto start = text.find_first_not_of(" \t");
-  if (start == text.npos) return std::nullopt;
-  std::uint64_t value = 0;
-  const auto result = std::from_chars(text.data() + start, text.data() + text.size(), value);
-  if (result.ec != std::errc{}) return std::nullopt;
-  return value;
-}
-
-std::uint64_t number_in(const std::string& path, std::uint64_t otherwise) {
-  const auto line = first_line(path);
-  return (line ? parse_number(*line) : std::nullopt).value_or(otherwise);
-}
-
-std::vector<unsigned> list_in(const std::string& path) {
-  const auto line = first_line(path);
-  if (!line || line->empty()) return {};
-  return domain_xml::cpuset_members(*line);
-}
-
-std::vector<std::string> entries(const std::string& directory) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
-  std::vector<std::string> names;
-  if (!open) return names;
-  while (const dirent* entry = ::readdir(open.get()))
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-/// "Node 0 MemTotal:  1234 kB" and "MemTotal:  1234 kB" alike.
 std::uint64_t memory_total(const std::string& path) {
-  std::istringstream lines(first_line(path) ? base::read_file(path) : "");
-  for (std::string line; std::getline(lines, line);) {
-    const auto at = line.find("MemTotal:");
-    if (at != line.npos) return parse_number(line.substr(at + 9)).value_or(0);
-  }
-  return 0;
-}
-
-unsigned base_page_kib() {
-  return static_cast<unsigned>(::sysconf(_SC_PAGESIZE) / 1024);
-}
-
-/// "hugepages-2048kB" → 2048, ascending.
-std::vector<unsigned> huge_page_sizes(const std::string& directory) {
-  std::vector<unsigned> sizes;
-  for (const auto& name : entries(directory))
-    if (name.starts_with("hugepages-"))
-      if (const auto size = parse_number(name.substr(10))) sizes.push_back(static_cast<unsigned>(*size));
-  std::sort(sizes.begin(), sizes.end());
-  return sizes;
+  return first_line(path) ? meminfo_value(base::read_file(path), "MemTotal").value_or(0) : 0;
 }
 
 class Topology {

@@ -325,10 +325,15 @@ std::vector<base::Fd> SupervisedContainer::open_namespaces() const {
   return opened;
 }
 
-cgroup::Usage SupervisedContainer::usage() const {
-  const std::shared_lock lock(group_mutex_);
-  require_group();
-  return shared_->parts.group->usage();
+cgroup::Usage SupervisedContainer::usage(cgroup::Ask asked, cgroup::Keep keep) const {
+  const std::shared_lock lock(group_mutex_, std::try_to_lock);  // held for long only while the group is removed
+  if (!lock || shared_->cleaned) base::fail(Code::OperationInvalid, "domain '", shared_->parts.name, "' has ended");
+  return shared_->parts.group->usage(asked, keep);
+}
+
+void SupervisedContainer::close_kept_files() const {
+  const std::shared_lock lock(group_mutex_, std::try_to_lock);
+  if (lock) shared_->parts.group->close_kept_files();
 }
 
 void SupervisedContainer::require_group() const {

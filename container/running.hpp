@@ -14,7 +14,7 @@
 #include "base/event_loop.hpp"
 #include "base/fd.hpp"
 #include "cgroup/limits.hpp"
-#include "cgroup/stats.hpp"
+#include "cgroup/stat_reader.hpp"
 #include "domain-xml/definition.hpp"
 
 namespace container {
@@ -77,7 +77,10 @@ class Running {
   virtual base::Fd open_console(std::size_t index) = 0;
   /// Descriptors of init's namespaces in libvirt's order: user, ipc, uts, net, pid, mnt.
   virtual std::vector<base::Fd> open_namespaces() const = 0;
-  virtual cgroup::Usage usage() const = 0;
+  /// Reads nothing but what is asked, and never waits. Throws OperationInvalid when the container has ended.
+  virtual cgroup::Usage usage(cgroup::Ask asked, cgroup::Keep keep) const = 0;
+  /// Closes what usage() has kept open.
+  virtual void close_kept_files() const = 0;
 
   /// Makes the kernel enforce what `after` says where it differs from `before`, the definition until now. All or
   /// nothing.

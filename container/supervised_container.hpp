@@ -63,7 +63,8 @@ class SupervisedContainer final : public Running {
   bool init_is_systemd() const override;
   base::Fd open_console(std::size_t index) override;
   std::vector<base::Fd> open_namespaces() const override;
-  cgroup::Usage usage() const override;
+  cgroup::Usage usage(cgroup::Ask asked, cgroup::Keep keep) const override;
+  void close_kept_files() const override;
   void change_limits(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after) override;
   cgroup::Limits limits() const override;
   std::string supervisor_cpus() const override;

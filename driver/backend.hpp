@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "container/running.hpp"
+#include "container/traffic.hpp"
 #include "domain-xml/capabilities.hpp"
 #include "domain-xml/definition.hpp"
 
@@ -30,6 +32,9 @@ class Backend {
   /// nullptr when the guest is gone.
   virtual std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                                     const container::RunningFacts& facts) = 0;
+  /// Of all guests' interfaces at once, or of one by its name on the host; nullopt when it is gone.
+  virtual container::TrafficByLink traffic() const = 0;
+  virtual std::optional<container::Traffic> traffic(const std::string& link) const = 0;
 };
 
 }  // namespace driver

@@ -18,6 +18,8 @@ void add_domain_calls(rpc::ProcedureTable& table, Services& services);
 void add_domain_query_calls(rpc::ProcedureTable& table, Services& services);
 void add_domain_list_calls(rpc::ProcedureTable& table, Services& services);
 void add_native_calls(rpc::ProcedureTable& table, Services& services);
+void add_node_calls(rpc::ProcedureTable& table);
+void add_stats_calls(rpc::ProcedureTable& table, Services& services);
 void add_tuning_calls(rpc::ProcedureTable& table, Services& services);
 void add_memory_calls(rpc::ProcedureTable& table, Services& services);
 void add_vcpu_calls(rpc::ProcedureTable& table, Services& services);

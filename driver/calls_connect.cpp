@@ -1,11 +1,10 @@
-// Calls about the connection and the host.
+// Calls about the connection and what this driver can do.
 #include <libvirt/libvirt.h>
 #include <unistd.h>
 
 #include <climits>
 
 #include "base/error.hpp"
-#include "container/host_topology.hpp"
 #include "domain-xml/domain_capabilities.hpp"
 #include "driver/calls.hpp"
 #include "driver/domain_registry.hpp"
@@ -49,20 +48,6 @@ std::string hostname() {
   char name[HOST_NAME_MAX + 1] = {};
   if (::gethostname(name, sizeof name - 1) < 0) base::fail_errno(Code::SystemError, "cannot read the host's name");
   return name;
-}
-
-rpc::NodeGetInfoRet node_info() {
-  const container::NodeInfo node = container::read_node_info();
-  rpc::NodeGetInfoRet ret;
-  ret.model = node.model;
-  ret.memory = node.memory_kib;
-  ret.cpus = static_cast<std::int32_t>(node.cpus);
-  ret.mhz = static_cast<std::int32_t>(node.mhz);
-  ret.nodes = static_cast<std::int32_t>(node.nodes);
-  ret.sockets = static_cast<std::int32_t>(node.sockets);
-  ret.cores = static_cast<std::int32_t>(node.cores);
-  ret.threads = static_cast<std::int32_t>(node.threads);
-  return ret;
 }
 
 /// What the end of a client ends with it: its event registrations, and the domains it started with AUTODESTROY.
@@ -110,14 +95,9 @@ void add_connect_calls(rpc::ProcedureTable& table, Services& services, const Hos
         {args.emulatorbin.value_or(""), args.arch.value_or(""), args.machine.value_or(""), args.virttype.value_or("")},
         {facts.arch, facts.emulator, static_cast<unsigned>(::sysconf(_SC_NPROCESSORS_CONF))})};
   });
-  table.on<proc::NodeGetInfo>(Run::Worker, [](Call&, const auto&) { return node_info(); });
   table.on<proc::ConnectGetMaxVcpus>(Run::Inline, [](Call&, const auto& args) {
     if (args.type && *args.type != "lxc") base::fail(Code::InvalidArg, "unknown domain type '", *args.type, "'");
     return rpc::ConnectGetMaxVcpusRet{static_cast<std::int32_t>(::sysconf(_SC_NPROCESSORS_CONF))};
-  });
-  table.on<proc::NodeGetFreeMemory>(Run::Inline, [](Call&, const auto&) {
-    const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_AVPHYS_PAGES));
-    return rpc::NodeGetFreeMemoryRet{pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
   });
   table.on<proc::NodeGetSecurityModel>(Run::Inline, [](Call&, const auto&) {
     return rpc::NodeGetSecurityModelRet{std::string("none\0", 5), std::string("0\0", 2)};

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "driver/calls.hpp"
+#include "driver/domain_filter.hpp"
 #include "driver/domain_registry.hpp"
 #include "driver/wire_values.hpp"
 
@@ -16,39 +17,7 @@ using rpc::Call;
 using rpc::Run;
 namespace proc = rpc::proc;
 
-/// A group of flags filters only when at least one of its bits is set.
-struct FilterGroup {
-  std::uint32_t flags;
-  std::uint32_t mask;
-  bool pass(std::uint32_t is) const { return (flags & mask) == 0 || (flags & is) != 0; }
-};
-
-bool matches(const DomainSnapshot& domain, std::uint32_t flags) {
-  const auto group = [&](std::uint32_t yes, std::uint32_t no, bool is) {
-    return FilterGroup{flags, yes | no}.pass(is ? yes : no);
-  };
-  constexpr std::uint32_t kStates = VIR_CONNECT_LIST_DOMAINS_RUNNING | VIR_CONNECT_LIST_DOMAINS_PAUSED |
-                                    VIR_CONNECT_LIST_DOMAINS_SHUTOFF | VIR_CONNECT_LIST_DOMAINS_OTHER;
-  const std::uint32_t state = domain.status.state == VIR_DOMAIN_RUNNING  ? VIR_CONNECT_LIST_DOMAINS_RUNNING
-                              : domain.status.state == VIR_DOMAIN_PAUSED ? VIR_CONNECT_LIST_DOMAINS_PAUSED
-                                                                         : VIR_CONNECT_LIST_DOMAINS_SHUTOFF;
-  return group(VIR_CONNECT_LIST_DOMAINS_ACTIVE, VIR_CONNECT_LIST_DOMAINS_INACTIVE, domain.status.active()) &&
-         group(VIR_CONNECT_LIST_DOMAINS_PERSISTENT, VIR_CONNECT_LIST_DOMAINS_TRANSIENT, domain.persistent) &&
-         FilterGroup{flags, kStates}.pass(state) &&
-         group(VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE, VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE, false) &&
-         group(VIR_CONNECT_LIST_DOMAINS_AUTOSTART, VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART, domain.autostart) &&
-         group(VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT, VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT, false) &&
-         group(VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT, VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, false);
-}
-
 constexpr std::uint32_t kAllFilters = (VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT << 1) - 1;
-
-std::vector<DomainSnapshot> list(const Services& services, std::uint32_t flags) {
-  std::vector<DomainSnapshot> found;
-  for (const auto& domain : services.registry.all())
-    if (auto now = domain->snapshot(); matches(now, flags)) found.push_back(std::move(now));
-  return found;
-}
 
 std::size_t bounded(std::int32_t wanted, std::size_t most) {
   if (wanted < 0 || static_cast<std::size_t>(wanted) > most)
@@ -80,7 +49,7 @@ void add_domain_list_calls(rpc::ProcedureTable& table, Services& services) {
   table.on<proc::ConnectListAllDomains>(Run::Inline, [&](Call&, const auto& args) {
     require_flags(args.flags, kAllFilters, "virConnectListAllDomains");
     rpc::ConnectListAllDomainsRet ret;
-    const auto found = list(services, args.flags);
+    const auto found = list_domains(services, args.flags);
     ret.ret = static_cast<std::uint32_t>(found.size());
     if (args.need_results)
       for (const auto& domain : found) ret.domains.push_back(to_wire(domain.identity));
@@ -88,23 +57,23 @@ void add_domain_list_calls(rpc::ProcedureTable& table, Services& services) {
   });
   table.on<proc::ConnectNumOfDomains>(Run::Inline, [&](Call&, const auto&) {
     return rpc::ConnectNumOfDomainsRet{
-        static_cast<std::int32_t>(list(services, VIR_CONNECT_LIST_DOMAINS_ACTIVE).size())};
+        static_cast<std::int32_t>(list_domains(services, VIR_CONNECT_LIST_DOMAINS_ACTIVE).size())};
   });
   table.on<proc::ConnectNumOfDefinedDomains>(Run::Inline, [&](Call&, const auto&) {
     return rpc::ConnectNumOfDefinedDomainsRet{
-        static_cast<std::int32_t>(list(services, VIR_CONNECT_LIST_DOMAINS_INACTIVE).size())};
+        static_cast<std::int32_t>(list_domains(services, VIR_CONNECT_LIST_DOMAINS_INACTIVE).size())};
   });
   table.on<proc::ConnectListDomains>(Run::Inline, [&](Call&, const auto& args) {
     const std::size_t most = bounded(args.maxids, kDomainListMax);
     rpc::ConnectListDomainsRet ret;
-    for (const auto& domain : list(services, VIR_CONNECT_LIST_DOMAINS_ACTIVE))
+    for (const auto& domain : list_domains(services, VIR_CONNECT_LIST_DOMAINS_ACTIVE))
       if (ret.ids.size() < most) ret.ids.push_back(domain.identity.id);
     return ret;
   });
   table.on<proc::ConnectListDefinedDomains>(Run::Inline, [&](Call&, const auto& args) {
     const std::size_t most = bounded(args.maxnames, kDomainListMax);
     rpc::ConnectListDefinedDomainsRet ret;
-    for (const auto& domain : list(services, VIR_CONNECT_LIST_DOMAINS_INACTIVE))
+    for (const auto& domain : list_domains(services, VIR_CONNECT_LIST_DOMAINS_INACTIVE))
       if (ret.names.size() < most) ret.names.push_back(domain.identity.name);
     return ret;
   });

@@ -22,7 +22,7 @@ namespace proc = rpc::proc;
 cgroup::Usage usage_of(const DomainSnapshot& domain) {
   if (!domain.running) return {};
   try {
-    return domain.running->usage();
+    return domain.running->usage(cgroup::Ask::Cpu | cgroup::Ask::Memory, cgroup::Keep::Closed);
   } catch (const base::Error& error) {
     base::log::debug("domain '{}': {}", domain.identity.name, error.what());
     return {};
@@ -35,9 +35,9 @@ rpc::DomainGetInfoRet info(const DomainSnapshot& domain) {
   rpc::DomainGetInfoRet ret;
   ret.state = static_cast<std::uint8_t>(domain.status.state);
   ret.maxMem = definition.memory_kib;
-  ret.memory = domain.status.active() ? usage.memory_bytes / 1024 : definition.current_memory_kib;
+  ret.memory = domain.status.active() ? usage.memory_bytes.value_or(0) / 1024 : definition.current_memory_kib;
   ret.nrVirtCpu = static_cast<std::uint16_t>(std::min(definition.vcpus_current.value_or(definition.vcpus), 65535u));
-  ret.cpuTime = usage.cpu_ns;
+  ret.cpuTime = usage.cpu_ns.value_or(0);
   return ret;
 }
 

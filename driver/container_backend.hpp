@@ -17,6 +17,10 @@ class ContainerBackend : public Backend {
   Started start(const domain_xml::DomainDefinition& definition) override;
   std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                             const container::RunningFacts& facts) override;
+  container::TrafficByLink traffic() const override { return container::read_traffic(); }
+  std::optional<container::Traffic> traffic(const std::string& link) const override {
+    return container::read_traffic(link);
+  }
 
  private:
   container::Launcher launcher_;

@@ -41,6 +41,8 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
   add_domain_query_calls(table_, services_);
   add_domain_list_calls(table_, services_);
   add_native_calls(table_, services_);
+  add_node_calls(table_);
+  add_stats_calls(table_, services_);
   add_tuning_calls(table_, services_);
   add_memory_calls(table_, services_);
   add_vcpu_calls(table_, services_);

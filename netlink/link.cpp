@@ -1,6 +1,5 @@
 #include "netlink/link.hpp"
 
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -9,7 +8,6 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/error.hpp"
 #include "netlink/message.hpp"
@@ -21,22 +19,6 @@ using base::Code;
 
 nlattr* attribute(nlmsghdr* answer, int type) {
   return nlmsg_find_attr(answer, sizeof(ifinfomsg), type);
-}
-
-/// The kernel's description of one link goes to `read`; false if there is no such link.
-template <typename Read>
-bool read_link(Socket& socket, const std::string& name, const Read& read) {
-  if (!valid_link_name(name)) return false;
-  bool found = false;
-  const Message message = get_link_message(name);
-  const Outcome outcome = socket.exchange(message.get(), [&](nlmsghdr* answer) {
-    if (answer->nlmsg_type != RTM_NEWLINK) return;
-    found = true;
-    read(answer);
-  });
-  if (outcome.error != 0 && outcome.error != ENODEV)
-    base::fail_errno_value(outcome.error, Code::SystemError, "cannot look up network device '", name, "'");
-  return found;
 }
 
 }  // namespace
@@ -81,19 +63,6 @@ std::vector<std::string> link_names(Socket& socket) {
   });
   if (outcome.error != 0) base::fail_errno_value(outcome.error, Code::SystemError, "cannot list network devices");
   return names;
-}
-
-std::optional<LinkStats> link_stats(Socket& socket, const std::string& name) {
-  LinkStats stats;
-  const auto read = [&](nlmsghdr* answer) {
-    nlattr* counters = attribute(answer, IFLA_STATS64);
-    rtnl_link_stats64 kernel{};
-    if (!counters) return;
-    std::memcpy(&kernel, nla_data(counters), std::min(sizeof kernel, static_cast<std::size_t>(nla_len(counters))));
-    stats = {kernel.rx_bytes, kernel.rx_packets, kernel.rx_errors, kernel.rx_dropped,
-             kernel.tx_bytes, kernel.tx_packets, kernel.tx_errors, kernel.tx_dropped};
-  };
-  return read_link(socket, name, read) ? std::optional<LinkStats>(stats) : std::nullopt;
 }
 
 }  // namespace netlink

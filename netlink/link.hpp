@@ -1,7 +1,6 @@
-// Links known by name or index: look up, up and down, rename, delete, counters.
+// Links known by name or index: look up, up and down, rename, delete.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,12 +18,5 @@ void rename_link(Socket& socket, const std::string& name, const std::string& new
 /// RTM_DELLINK; a link that is gone already is success.
 void delete_link(Socket& socket, const std::string& name);
 std::vector<std::string> link_names(Socket& socket);
-
-/// As the device itself counts: for the host end of a veth, "received" is what the container sent.
-struct LinkStats {
-  std::uint64_t rx_bytes = 0, rx_packets = 0, rx_errors = 0, rx_dropped = 0;
-  std::uint64_t tx_bytes = 0, tx_packets = 0, tx_errors = 0, tx_dropped = 0;
-};
-std::optional<LinkStats> link_stats(Socket& socket, const std::string& name);
 
 }  // namespace netlink

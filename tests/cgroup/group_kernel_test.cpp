@@ -196,7 +196,7 @@ TEST_P(GroupKernel, LimitsAreInForce) {
   EXPECT_EQ(now.cpuset_cpus, limits.cpuset_cpus);
   EXPECT_EQ(now.pids_max, limits.pids_max);
   if (has("memory")) {
-    EXPECT_EQ(group.usage().memory_limit_bytes, 256 * kMiB);
+    EXPECT_EQ(group.usage(Ask::MemoryDetails).memory_limit_bytes, 256 * kMiB);
   }
 }
 
@@ -209,7 +209,7 @@ TEST_P(GroupKernel, ProcessesAttachAreCountedAndKilled) {
   ASSERT_TRUE(counter.moves());
   EXPECT_THAT(group.processes(), testing::UnorderedElementsAre(supervisor, payload));
   EXPECT_THAT(group.processes(Scope::Payload), testing::ElementsAre(payload));
-  EXPECT_TRUE(eventually([&] { return group.usage().cpu_ns > 0; }));
+  EXPECT_TRUE(eventually([&] { return group.usage(Ask::Cpu).cpu_ns > 0; }));
 
   EXPECT_FALSE(group.remove(milliseconds(0))) << "it is alive";
   group.kill(Scope::Payload);
@@ -413,7 +413,7 @@ TEST_P(GroupKernel, NothingLeaks) {
     const pid_t payload = start(payload_of(group), [] { return 0; });
     EXPECT_EQ(reap(payload), 0);
     group.processes();
-    group.usage();
+    group.usage(Ask::Memory | Ask::Cpu, Keep::Open);
     EXPECT_TRUE(group.remove(milliseconds(2000)));
   }
   EXPECT_EQ(open_descriptors(), before);

@@ -229,9 +229,9 @@ TEST(Group, ReadsAndChangesFilesOfV2) {
   EXPECT_EQ(group->limits().memory_bytes, 536870912U);
   EXPECT_EQ(group->limits().memory_swap_bytes, 536870912U);
   EXPECT_EQ(group->limits().cpu_quota_us, -1);
-  EXPECT_EQ(group->usage().cpu_ns, 7000U);
-  EXPECT_EQ(group->usage().memory_bytes, 4096U);
-  EXPECT_EQ(group->usage().memory_limit_bytes, 536870912U);
+  EXPECT_EQ(group->usage(Ask::Cpu).cpu_ns, 7000U);
+  EXPECT_EQ(group->usage(Ask::Memory).memory_bytes, 4096U);
+  EXPECT_EQ(group->usage(Ask::MemoryDetails).memory_limit_bytes, 536870912U);
   EXPECT_THAT(group->processes(), testing::ElementsAre(41, 42, 43, 44));
   EXPECT_THAT(group->processes(Scope::Payload), testing::ElementsAre(42, 43, 44));
 

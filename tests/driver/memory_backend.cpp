@@ -20,9 +20,15 @@ std::map<Guest*, MemoryRunning*> watchers;
 
 class MemoryRunning : public container::Running {
  public:
-  MemoryRunning(base::EventLoop& loop, std::shared_ptr<MemoryBackend::World> world, std::shared_ptr<Guest> guest)
+  MemoryRunning(base::EventLoop& loop, std::shared_ptr<MemoryBackend::World> world, std::shared_ptr<Guest> guest,
+                const domain_xml::DomainDefinition& live)
       : loop_(loop), world_(std::move(world)), guest_(std::move(guest)) {
     facts_.supervisor_pid = guest_->id;
+    for (const auto& interface : live.interfaces)
+      facts_.host_links.push_back(std::holds_alternative<domain_xml::InterfaceDirect>(interface.source)
+                                      ? ""
+                                      : "vnet" + std::to_string(guest_->id) + "-" +
+                                            std::to_string(facts_.host_links.size()));
     const std::scoped_lock lock(watchers_mutex);
     watchers[guest_.get()] = this;
   }
@@ -63,7 +69,11 @@ class MemoryRunning : public container::Running {
     return std::move(theirs);
   }
   std::vector<base::Fd> open_namespaces() const override { return {}; }
-  cgroup::Usage usage() const override { return {.cpu_ns = 5, .memory_bytes = 4096}; }
+  cgroup::Usage usage(cgroup::Ask, cgroup::Keep) const override {
+    if (guest_->just_ended) base::fail(base::Code::OperationInvalid, "guest has ended");
+    return guest_->usage;
+  }
+  void close_kept_files() const override { ++guest_->kept_files_closed; }
   void change_limits(const domain_xml::DomainDefinition&, const domain_xml::DomainDefinition& after) override {
     if (guest_->refuse_limits) base::fail(base::Code::SystemError, "cannot change limits: refused");
     guest_->limits = container::plan_limits(after, {.online_cpus = "0-7"});
@@ -102,15 +112,27 @@ driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition
   domain_xml::DomainDefinition live = definition;
   if (live.partition.empty()) live.partition = "/machine";
   for (std::size_t i = 0; i < live.consoles.size(); ++i) live.consoles[i].alias = "console" + std::to_string(i);
-  return {std::make_unique<MemoryRunning>(loop_, world_, guest), std::move(live)};
+  auto running = std::make_unique<MemoryRunning>(loop_, world_, guest, live);
+  return {std::move(running), std::move(live)};
 }
 
-std::unique_ptr<container::Running> MemoryBackend::adopt(const domain_xml::DomainDefinition&,
+std::unique_ptr<container::Running> MemoryBackend::adopt(const domain_xml::DomainDefinition& live,
                                                          const container::RunningFacts& facts) {
   const std::scoped_lock lock(world_->mutex);
   const auto at = world_->guests.find(facts.supervisor_pid);
   if (at == world_->guests.end()) return nullptr;
-  return std::make_unique<MemoryRunning>(loop_, world_, at->second);
+  return std::make_unique<MemoryRunning>(loop_, world_, at->second, live);
+}
+
+container::TrafficByLink MemoryBackend::traffic() const {
+  const std::scoped_lock lock(world_->mutex);
+  return world_->traffic;
+}
+
+std::optional<container::Traffic> MemoryBackend::traffic(const std::string& link) const {
+  const auto all = traffic();
+  const auto found = all.find(link);
+  return found == all.end() ? std::nullopt : std::optional(found->second);
 }
 
 void end_guest(MemoryBackend::World& world, int id, ExitRecord exit) {

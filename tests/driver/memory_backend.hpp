@@ -2,6 +2,7 @@
 // guest does.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,9 @@ struct Guest {
   cgroup::Limits limits;  // in force
   std::string supervisor_cpus;
   bool refuse_limits = false;
+  cgroup::Usage usage{.cpu_ns = 5, .memory_bytes = 4096};
+  bool just_ended = false;  // its files are gone, which nobody has noticed yet
+  std::atomic<int> kept_files_closed = 0;
 };
 
 class MemoryBackend : public driver::Backend {
@@ -36,6 +40,7 @@ class MemoryBackend : public driver::Backend {
     int next_id = 1000;
     std::set<std::string> refuse;  // names that fail to start
     unsigned starts = 0;
+    container::TrafficByLink traffic;  // guest 1000's first interface is "vnet1000-0"
   };
   MemoryBackend(base::EventLoop& loop, std::shared_ptr<World> world) : loop_(loop), world_(std::move(world)) {}
 
@@ -45,6 +50,8 @@ class MemoryBackend : public driver::Backend {
   Started start(const domain_xml::DomainDefinition& definition) override;
   std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                             const container::RunningFacts& facts) override;
+  container::TrafficByLink traffic() const override;
+  std::optional<container::Traffic> traffic(const std::string& link) const override;
 
  private:
   base::EventLoop& loop_;

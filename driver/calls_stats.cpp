@@ -1,0 +1,289 @@
+// What running domains have used: of one domain, and of many in one call.
+#include <libvirt/libvirt.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "base/error.hpp"
+#include "container/node_stats.hpp"
+#include "domain-xml/mac.hpp"
+#include "driver/calls.hpp"
+#include "driver/domain_filter.hpp"
+#include "driver/domain_registry.hpp"
+#include "driver/domain_stats.hpp"
+#include "driver/parallel.hpp"
+#include "driver/wire_values.hpp"
+
+namespace driver {
+namespace {
+
+using base::Code;
+using cgroup::Ask;
+using rpc::Call;
+using rpc::Run;
+using rpc::TypedParam;
+namespace proc = rpc::proc;
+
+DomainSnapshot require_running(const DomainSnapshot& domain) {
+  if (!domain.running || !domain.status.active())
+    base::fail_from(base::From::Domain, Code::OperationInvalid, "domain '", domain.identity.name, "' is not running");
+  return domain;
+}
+
+/// What `member` of the usage says; OperationInvalid names the controller where the host has no such figure.
+template <typename Value>
+Value require(const DomainSnapshot& domain, Ask asked, std::optional<Value> cgroup::Usage::*member,
+              const char* controller) {
+  const cgroup::Usage usage = require_running(domain).running->usage(asked, cgroup::Keep::Closed);
+  if (!(usage.*member))
+    base::fail(Code::OperationInvalid, "cgroup controller '", controller, "' has no figures for domain '",
+               domain.identity.name, "'");
+  return *(usage.*member);
+}
+
+/// The answer to a question with a number of parameters: 0 asks how many there are.
+template <typename Ret>
+Ret limited(std::vector<TypedParam> params, std::int64_t wanted) {
+  if (wanted < 0) base::fail(Code::InvalidArg, "invalid number of parameters ", wanted);
+  Ret ret;
+  if (wanted == 0)
+    ret.nparams = static_cast<std::int32_t>(params.size());
+  else
+    params.resize(std::min(params.size(), static_cast<std::size_t>(wanted)));
+  if (wanted != 0) ret.params = std::move(params);
+  return ret;
+}
+
+// --- processors
+
+rpc::DomainGetCpuStatsRet total_cpu_stats(const DomainSnapshot& domain, std::uint32_t wanted) {
+  rpc::DomainGetCpuStatsRet ret;
+  require_running(domain);
+  constexpr std::int32_t kTotals = 3;
+  if (wanted == 0) {
+    ret.nparams = kTotals;
+    return ret;
+  }
+  const cgroup::Usage usage = domain.running->usage(Ask::Cpu, cgroup::Keep::Closed);
+  if (!usage.cpu_ns)
+    base::fail(Code::OperationInvalid, "cgroup controller 'cpuacct' has no figures for domain '", domain.identity.name,
+               "'");
+  ret.params = {{VIR_DOMAIN_CPU_STATS_CPUTIME, *usage.cpu_ns},
+                {VIR_DOMAIN_CPU_STATS_USERTIME, usage.cpu_user_ns.value_or(0)},
+                {VIR_DOMAIN_CPU_STATS_SYSTEMTIME, usage.cpu_system_ns.value_or(0)}};
+  ret.params.resize(std::min<std::size_t>(ret.params.size(), wanted));
+  ret.nparams = static_cast<std::int32_t>(ret.params.size());
+  return ret;
+}
+
+/// One parameter per CPU up to the highest present, 0 for those that are not.
+rpc::DomainGetCpuStatsRet per_cpu_stats(const DomainSnapshot& domain, const rpc::DomainGetCpuStatsArgs& args) {
+  require_running(domain);
+  const auto present = container::read_cpu_map().present;
+  rpc::DomainGetCpuStatsRet ret;
+  if (args.nparams == 0) {
+    ret.nparams = args.ncpus == 0 ? static_cast<std::int32_t>(present.size()) : 1;
+    return ret;
+  }
+  const auto first = static_cast<std::size_t>(args.start_cpu);
+  if (first >= present.size())
+    base::fail(Code::InvalidArg, "start_cpu ", args.start_cpu, " is beyond the last CPU, ", present.size() - 1);
+  const cgroup::Usage usage = domain.running->usage(Ask::PerCpu, cgroup::Keep::Closed);
+  if (!usage.per_cpu_ns)
+    base::fail(Code::OperationUnsupported, "the kernel counts per CPU in cgroup v1's controller 'cpuacct' only");
+  const auto end = std::min(present.size(), first + args.ncpus);
+  for (std::size_t cpu = first; cpu < end; ++cpu) {
+    const bool known = present[cpu] && cpu < usage.per_cpu_ns->size();
+    ret.params.push_back({VIR_DOMAIN_CPU_STATS_CPUTIME, known ? (*usage.per_cpu_ns)[cpu] : std::uint64_t{0}});
+  }
+  ret.nparams = 1;
+  return ret;
+}
+
+rpc::DomainGetCpuStatsRet cpu_stats(const DomainSnapshot& domain, const rpc::DomainGetCpuStatsArgs& args) {
+  require_flags(args.flags, VIR_TYPED_PARAM_STRING_OKAY, "virDomainGetCPUStats");
+  if (args.start_cpu < -1) base::fail(Code::InvalidArg, "invalid start_cpu ", args.start_cpu);
+  return args.start_cpu == -1 ? total_cpu_stats(domain, args.nparams) : per_cpu_stats(domain, args);
+}
+
+// --- memory
+
+rpc::DomainMemoryStatsRet memory_stats(const DomainSnapshot& domain, std::uint32_t most) {
+  require_running(domain);
+  const auto usage = domain.running->usage(Ask::Memory | Ask::MemoryDetails, cgroup::Keep::Closed);
+  rpc::DomainMemoryStatsRet ret;
+  for (const auto& figure : memory_figures(domain.current(), usage))
+    if (ret.stats.size() < most) ret.stats.push_back({figure.tag, figure.value});
+  return ret;
+}
+
+// --- blocks
+
+Storage require_storage(const DomainSnapshot& domain, const std::string& path) {
+  for (auto& storage : storage_of(domain.current()))
+    if (storage.name == path || storage.path == path) return std::move(storage);
+  base::fail(Code::InvalidArg, "invalid path: '", path, "' is no disk or filesystem of domain '", domain.identity.name,
+             "'");
+}
+
+/// `path`: "" for all that the container did, or the target or source of a disk or filesystem, for what it did on the
+/// disk below.
+cgroup::BlockUsage block_usage(const DomainSnapshot& domain, const std::string& path) {
+  require_running(domain);
+  std::optional<container::DiskNumber> disk;
+  if (!path.empty()) {
+    const Storage storage = require_storage(domain, path);
+    disk = container::Disks().under(storage.path);
+    if (!disk)
+      base::fail(Code::OperationUnsupported, "the kernel does not count I/O on the file system of '", storage.path,
+                 "'");
+  }
+  cgroup::BlockUsage sum;
+  for (const auto& usage : require(domain, Ask::Blocks, &cgroup::Usage::blocks, "blkio"))
+    if (!disk || *disk == container::DiskNumber{usage.major, usage.minor}) sum += usage;
+  return sum;
+}
+
+rpc::DomainBlockStatsRet block_stats(const cgroup::BlockUsage& usage) {
+  const auto number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+  return {number(usage.reads), number(usage.read_bytes), number(usage.writes), number(usage.written_bytes), -1};
+}
+
+std::vector<TypedParam> block_params(const cgroup::BlockUsage& usage) {
+  const auto param = [](const char* name, std::uint64_t value) {
+    return TypedParam{name, static_cast<std::int64_t>(value)};
+  };
+  return {param(VIR_DOMAIN_BLOCK_STATS_WRITE_BYTES, usage.written_bytes),
+          param(VIR_DOMAIN_BLOCK_STATS_WRITE_REQ, usage.writes),
+          param(VIR_DOMAIN_BLOCK_STATS_READ_BYTES, usage.read_bytes),
+          param(VIR_DOMAIN_BLOCK_STATS_READ_REQ, usage.reads)};
+}
+
+// --- interfaces
+
+/// The number of the interface with this host-side name or MAC address.
+std::size_t require_interface(const DomainSnapshot& domain, const std::vector<std::string>& links,
+                              const std::string& device) {
+  const auto mac = domain_xml::parse_mac(device);
+  const auto& interfaces = domain.current().interfaces;
+  for (std::size_t i = 0; i < interfaces.size(); ++i) {
+    const bool named = i < links.size() && !links[i].empty() && links[i] == device;
+    if (named || (mac && interfaces[i].mac == *mac)) return i;
+  }
+  base::fail_from(base::From::Domain, Code::InvalidArg, "'", device, "' is not a known interface of domain '",
+                  domain.identity.name, "'");
+}
+
+rpc::DomainInterfaceStatsRet interface_stats(const Services& services, const DomainSnapshot& domain,
+                                             const std::string& device) {
+  require_running(domain);
+  const auto& links = domain.running->facts().host_links;
+  const std::size_t number = require_interface(domain, links, device);
+  if (number >= links.size() || links[number].empty())
+    base::fail(Code::InternalError, "interface '", device, "' has no end on the host to be counted at");
+  const auto link = services.backend.traffic(links[number]);
+  if (!link)
+    base::fail(Code::OperationInvalid, "interface '", links[number], "' of domain '", domain.identity.name,
+               "' is gone");
+  const auto number_of = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+  return {number_of(link->rx_bytes),   number_of(link->rx_packets), number_of(link->rx_errors),
+          number_of(link->rx_dropped), number_of(link->tx_bytes),   number_of(link->tx_packets),
+          number_of(link->tx_errors),  number_of(link->tx_dropped)};
+}
+
+// --- many domains
+
+constexpr std::uint32_t kFilters =
+    VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | VIR_CONNECT_GET_ALL_DOMAINS_STATS_INACTIVE |
+    VIR_CONNECT_GET_ALL_DOMAINS_STATS_PERSISTENT | VIR_CONNECT_GET_ALL_DOMAINS_STATS_TRANSIENT |
+    VIR_CONNECT_GET_ALL_DOMAINS_STATS_RUNNING | VIR_CONNECT_GET_ALL_DOMAINS_STATS_PAUSED |
+    VIR_CONNECT_GET_ALL_DOMAINS_STATS_SHUTOFF | VIR_CONNECT_GET_ALL_DOMAINS_STATS_OTHER;
+
+/// In the order of the question; without a list all, by name. Those that are gone are left out.
+std::vector<DomainSnapshot> domains_meant(const Services& services, const rpc::ConnectGetAllDomainStatsArgs& args) {
+  const std::uint32_t filters = args.flags & kFilters;
+  if (args.doms.empty()) return list_domains(services, filters);
+  std::vector<DomainSnapshot> found;
+  for (const auto& wanted : args.doms)
+    if (const auto domain = services.registry.find(base::Uuid{wanted.uuid}))
+      if (auto now = domain->snapshot(); matches(now, filters)) found.push_back(std::move(now));
+  return found;
+}
+
+std::uint32_t stats_meant(const rpc::ConnectGetAllDomainStatsArgs& args) {
+  const std::uint32_t unknown = args.stats & ~known_stats();
+  if (unknown != 0 && (args.flags & VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS))
+    base::fail(Code::ArgumentUnsupported, "statistics of types 0x", std::hex, unknown, " do not exist for containers");
+  return args.stats == 0 ? known_stats() : args.stats & known_stats();
+}
+
+rpc::ConnectGetAllDomainStatsRet all_domain_stats(const Services& services,
+                                                  const rpc::ConnectGetAllDomainStatsArgs& args) {
+  require_flags(args.flags,
+                kFilters | VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT | VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING |
+                    VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS,
+                "virConnectGetAllDomainStats");
+  const std::uint32_t groups = stats_meant(args);
+  auto domains = domains_meant(services, args);
+  std::erase_if(domains, [](const DomainSnapshot& domain) { return !domain.live && !domain.config; });
+  const auto traffic = (groups & VIR_DOMAIN_STATS_INTERFACE) ? services.backend.traffic() : container::TrafficByLink();
+  const StatsSources sources{groups, (args.flags & VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT) == 0, traffic};
+  rpc::ConnectGetAllDomainStatsRet ret;
+  ret.retStats.resize(domains.size());
+  run_in_parallel(services, domains.size(), [&](std::size_t first, std::size_t end) {
+    container::Disks disks;
+    for (std::size_t i = first; i < end; ++i)
+      ret.retStats[i] = {to_wire(domains[i].identity), domain_stats(domains[i], sources, disks)};
+  });
+  return ret;
+}
+
+// Files kept open cost the kernel 5 KiB each. Whoever watches asks again within this time.
+constexpr auto kKeepOpenFor = std::chrono::minutes(2);
+
+/// Any thread; `timer` is touched by the loop's only.
+void close_kept_files_later(Services& services, const std::shared_ptr<base::Watch>& timer) {
+  services.loop.post([&services, timer] {
+    *timer = services.loop.after(kKeepOpenFor, [&services] {
+      services.run_on_worker([&services] {
+        for (const auto& domain : services.registry.all())
+          if (const auto running = domain->snapshot().running) running->close_kept_files();
+      });
+    });
+  });
+}
+
+}  // namespace
+
+void add_stats_calls(rpc::ProcedureTable& table, Services& services) {
+  const auto look = [&services](const rpc::NonnullDomain& wanted) { return find_domain(services, wanted)->snapshot(); };
+  table.on<proc::DomainGetCpuStats>(Run::Worker,
+                                    [look](Call&, const auto& args) { return cpu_stats(look(args.dom), args); });
+  table.on<proc::DomainMemoryStats>(Run::Worker, [look](Call&, const auto& args) {
+    require_flags(args.flags, 0, "virDomainMemoryStats");
+    return memory_stats(look(args.dom), args.maxStats);
+  });
+  table.on<proc::DomainBlockStats>(
+      Run::Worker, [look](Call&, const auto& args) { return block_stats(block_usage(look(args.dom), args.path)); });
+  table.on<proc::DomainBlockStatsFlags>(Run::Worker, [look](Call&, const auto& args) {
+    require_flags(args.flags, VIR_TYPED_PARAM_STRING_OKAY, "virDomainBlockStatsFlags");
+    return limited<rpc::DomainBlockStatsFlagsRet>(block_params(block_usage(look(args.dom), args.path)), args.nparams);
+  });
+  table.on<proc::DomainGetBlockInfo>(Run::Worker, [look](Call&, const auto& args) {
+    require_flags(args.flags, 0, "virDomainGetBlockInfo");
+    const auto size = container::read_storage_size(require_storage(look(args.dom), args.path).path);
+    return rpc::DomainGetBlockInfoRet{size.allocation, size.capacity, size.physical};
+  });
+  table.on<proc::DomainInterfaceStats>(Run::Worker, [&services, look](Call&, const auto& args) {
+    return interface_stats(services, look(args.dom), args.device);
+  });
+  table.on<proc::ConnectGetAllDomainStats>(
+      Run::Worker, [&services, timer = std::make_shared<base::Watch>()](Call&, const auto& args) {
+        auto ret = all_domain_stats(services, args);
+        close_kept_files_later(services, timer);
+        return ret;
+      });
+}
+
+}  // namespace driver
