@@ -38,7 +38,7 @@ struct Unref {
 using Message = std::unique_ptr<sd_bus_message, Unref>;
 
 struct BusError {
-  sd_bus_error error = SD_BUS_ERROR_NULL;
+  sd_bus_error error{};
   ~BusError() { sd_bus_error_free(&error); }
 };
 

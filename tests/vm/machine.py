@@ -67,6 +67,8 @@ class Machine:
         # Before qemu opens the other ends: opening a pipe that nobody reads would block it.
         self.output = os.open(os.path.join(self.folder, "output"), os.O_RDONLY | os.O_NONBLOCK)
         self.status = os.open(os.path.join(self.folder, "status"), os.O_RDONLY | os.O_NONBLOCK)
+        # Both ends, so that neither opening nor writing waits for a qemu that never came up.
+        self.command = os.open(os.path.join(self.folder, "command.in"), os.O_RDWR)
         self.console = os.path.join(self.folder, "console")
         self.control = os.path.join(self.folder, "control")
         folders = [(share.folder, share.writable) for share in shares]
@@ -83,13 +85,13 @@ class Machine:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+        os.close(self.command)
         os.close(self.output)
         os.close(self.status)
         shutil.rmtree(self.folder)
 
     def send(self, script):
-        with open(os.path.join(self.folder, "command.in"), "w", encoding="utf-8") as pipe:
-            pipe.write(script + "\nvm: end of script\n")
+        os.write(self.command, (script + "\nvm: end of script\n").encode())
 
     def wait_for(self, word, seconds):
         """The rest of the status line that begins with word; None after so many seconds. Passes output on."""
@@ -114,6 +116,8 @@ class Machine:
             sys.stdout.buffer.flush()
 
     def console_text(self):
+        if not os.path.exists(self.console):
+            return ""
         with open(self.console, encoding="utf-8", errors="replace") as file:
             return file.read()[-4000:]
 
