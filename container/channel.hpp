@@ -15,6 +15,7 @@ constexpr int kMaxPacketFds = 253;  // SCM_MAX_FD, unix(7)
 
 /// Child → supervisor, before exec.
 enum class Record : std::uint32_t {
+  Network,    // fds: as in protocol::Type::NetworkReady
   Created,    // object: a mount target that had to be made in the image
   Consoles,   // fds: the masters, then the slaves, in console order
   Executing,  // everything is set up; what follows is exec's failure or end of file

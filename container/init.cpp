@@ -81,6 +81,15 @@ void take_own_view(const PlanView& plan, MountTrees& trees) {
   if (view.fd_count > 0) trees.own_view = view.fds[0];
 }
 
+/// First of all, so that the daemon makes the links while the mounts are made. Through the supervisor: a daemon woken
+/// by us would take our CPU, while the supervisor is about to leave its own.
+void hand_over_network(const PlanView& plan) {
+  int fds[2];
+  if (!open_network(plan, fds)) return;
+  send_record(Record::Network, "", "", 0, fds, 2);
+  for (const int fd : fds) close(fd);
+}
+
 void hand_over_consoles(const Consoles& consoles) {
   int fds[2 * protocol::kMaxConsoles];
   const int count = static_cast<int>(consoles.count);
@@ -135,7 +144,7 @@ void become_init(const PlanView& plan, ChildInputs inputs) {
   set_created_sink(report_created);
 
   tie_to_supervisor(plan);
-  hand_over_network(plan, inputs.control);
+  hand_over_network(plan);
   if ((plan.namespaces & CLONE_NEWUSER) != 0) {
     wait_for(kIdsMapped);
     become_mapped_root();
@@ -156,6 +165,7 @@ void become_init(const PlanView& plan, ChildInputs inputs) {
   take_console(plan, consoles, identity);
   if (chdir(plan.init.directory) != 0) give_up("change directory", plan.init.directory);
   if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) give_up("close descriptors", plan.name);
+  apply_own_files(plan, inputs.trees);
   if (plan.wait_for_network) wait_for(kNetworkDone);
   assume_identity(plan, identity);
   execute(plan);

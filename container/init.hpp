@@ -8,7 +8,6 @@ namespace container {
 
 struct ChildInputs {
   MountTrees trees;     // but for `dev`, which comes with the cgroup files
-  int control = -1;     // daemon: NetworkReady is sent straight to it
   int supervisor = -1;  // SEQPACKET: ChildRecords out, single bytes in
 };
 

@@ -153,18 +153,23 @@ int empty_directory(const char* path) {
   return open_tree(first, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 }
 
-/// Only a mount that is somewhere in the tree can be bound from (before Linux 6.15): it is put into the old root, with
-/// which it goes, or onto the empty one, where the container's root will hide it.
-void open_own_files(const PlanView& plan, const MountTrees& trees) {
+int open_own_file(const MountView& step, const MountTrees& trees) {
+  const int file = open_tree(trees.own_view, step.source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  if (file < 0) give_up("open own view", step.source);
+  return file;
+}
+
+/// Only a mount that is somewhere in the tree can be bound from (before Linux 6.15): it is put onto the empty root,
+/// where the container's own will hide it, or into the host's, with which it goes; then its files are opened before
+/// that.
+void put_own_view(const PlanView& plan, const MountTrees& trees) {
   if (trees.own_view < 0) return;
   const char* place = trees.on_empty_root ? "/" : "/proc";
   if (move_mount(trees.own_view, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount own view", place);
+  if (trees.on_empty_root) return;
   int* tree = trees.steps;
   for (const MountView& step : plan.mounts) {
-    if (step.kind == MountKind::OwnFile) {
-      *tree = open_tree(trees.own_view, step.source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-      if (*tree < 0) give_up("open own view", step.source);
-    }
+    if (step.kind == MountKind::OwnFile) *tree = open_own_file(step, trees);
     tree++;
   }
 }
@@ -230,7 +235,7 @@ void make_filesystems(const PlanView& plan, MountTrees& trees) {
 void enter_root(const PlanView& plan, MountTrees& trees) {
   if (!trees.on_empty_root) make_private();
   if (plan.root_overlay) make_overlay(plan, trees);
-  open_own_files(plan, trees);  // after that, which needs the host's /proc
+  put_own_view(plan, trees);  // after that, which needs the host's /proc
   // On top of the old root, because that place always exists.
   if (move_mount(trees.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount root", plan.root_source);
   if (fchdir(trees.root) != 0) give_up("mount root", plan.root_source);
@@ -252,7 +257,6 @@ void apply_mounts(const PlanView& plan, const MountTrees& trees) {
     switch (step.kind) {
       case MountKind::Filesystem:
       case MountKind::Bind:
-      case MountKind::OwnFile:
         place(root, step, *tree);
         break;
       case MountKind::BindInside:
@@ -264,10 +268,21 @@ void apply_mounts(const PlanView& plan, const MountTrees& trees) {
       case MountKind::Mask:
         mask(root, trees.dev, step);
         break;
+      case MountKind::OwnFile:
+        break;  // later
     }
     tree++;
   }
   if (plan.root_readonly && !add_attributes(root, MOUNT_ATTR_RDONLY, false)) give_up("make root read-only", "/");
+}
+
+void apply_own_files(const PlanView& plan, const MountTrees& trees) {
+  if (trees.own_view < 0) return;
+  const int* tree = trees.steps;
+  for (const MountView& step : plan.mounts) {
+    if (step.kind == MountKind::OwnFile) place(trees.root, step, *tree >= 0 ? *tree : open_own_file(step, trees));
+    tree++;
+  }
 }
 
 }  // namespace container

@@ -32,5 +32,8 @@ void make_filesystems(const PlanView& plan, MountTrees& trees);
 /// Child: the root tree becomes "/", nothing else is mounted any more, then /dev.
 void enter_root(const PlanView& plan, MountTrees& trees);
 void apply_mounts(const PlanView& plan, const MountTrees& trees);
+/// Child: the files of its own view, over the kernel's. Each is asked of the supervisor, so it is done late, when that
+/// has nothing else to do.
+void apply_own_files(const PlanView& plan, const MountTrees& trees);
 
 }  // namespace container

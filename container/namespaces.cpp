@@ -45,20 +45,20 @@ int map_ids(const PlanView& plan, pid_t child) {
   return user_namespace;
 }
 
-void hand_over_network(const PlanView& plan, int control) {
-  if (!plan.wait_for_network && !plan.loopback_up) return;
+bool open_network(const PlanView& plan, int (&fds)[2]) {
+  if (!plan.wait_for_network && !plan.loopback_up) return false;
   const int socket = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (socket < 0) give_up("open netlink socket", plan.name);
   if (plan.loopback_up) set_loopback_up(socket);  // first: the daemon's work will hold the RTNL lock
-  if (plan.wait_for_network) {
-    const int network = ioctl(socket, SIOCGSKNS);  // the namespace the socket was made in
-    if (network < 0) give_up("open network namespace", plan.name);
-    const int fds[] = {socket, network};
-    const protocol::Header header = make_header(protocol::Type::NetworkReady, sizeof header);
-    if (!send_packet(control, &header, sizeof header, fds, 2, 0)) give_up("report network", plan.name);
-    close(network);
+  if (!plan.wait_for_network) {
+    close(socket);
+    return false;
   }
-  close(socket);
+  const int network = ioctl(socket, SIOCGSKNS);  // the namespace the socket was made in
+  if (network < 0) give_up("open network namespace", plan.name);
+  fds[0] = socket;
+  fds[1] = network;
+  return true;
 }
 
 void join_cgroups(const int* attach_files, int count, const char* who) {

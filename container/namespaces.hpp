@@ -12,8 +12,8 @@ namespace container {
 /// privileged).
 int map_ids(const PlanView& plan, pid_t child);
 
-/// Child. The network goes first, so that the daemon makes the links while the mounts are made.
-void hand_over_network(const PlanView& plan, int control);
+/// Child: lo is up. If the plan wants links, true and a NETLINK_ROUTE socket and the namespace itself in `fds`.
+bool open_network(const PlanView& plan, int (&fds)[2]);
 /// Writes "0" to each attach file. The process joins by itself, because writing another one's pid would wait for an RCU
 /// grace period (cgroup v1). `who` is named in the failure.
 void join_cgroups(const int* attach_files, int count, const char* who);

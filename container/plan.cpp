@@ -56,7 +56,7 @@ ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, con
   plan_root(plan, effective, facts);
   plan_kernel_mounts(plan, private_network);
   plan_cgroup_mounts(plan, facts.cgroups);
-  plan_own_files(plan, facts);
+  plan_own_files(plan, effective, facts);
   plan_user_mounts(plan, effective, facts);
 
   plan.wait_for_network = !plan_links(effective).empty();

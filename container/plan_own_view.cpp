@@ -1,6 +1,8 @@
 // The container's own /proc/meminfo and the like: lxcfs's where it is mounted, else the supervisor's own.
 #include <linux/mount.h>
 
+#include <algorithm>
+
 #include "container/plan_container.hpp"
 #include "container/plan_parts.hpp"
 
@@ -21,9 +23,15 @@ std::string directory_in(const cgroup::Mount& mount, const CgroupPlace& place) {
   return mount.path + place.partition + "/" + place.leaf;
 }
 
+/// What the user puts there wins, and would not: own files come last of all mounts.
+bool user_mounts_on(const domain_xml::DomainDefinition& definition, const std::string& target) {
+  const auto& all = definition.filesystems;
+  return std::any_of(all.begin(), all.end(), [&](const auto& filesystem) { return filesystem.target == target; });
+}
+
 }  // namespace
 
-void plan_own_files(ContainerPlan& plan, const HostFacts& facts) {
+void plan_own_files(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts) {
   for (const auto& file : facts.lxcfs_files)
     plan.mounts.push_back({.kind = MountKind::Bind,
                            .source = kLxcfsDirectory + file,
@@ -33,7 +41,8 @@ void plan_own_files(ContainerPlan& plan, const HostFacts& facts) {
   plan.own_view.served = facts.fuse && facts.lxcfs_files.empty();
   if (!plan.own_view.served) return;
   for (const auto& [name, target] : kOwnFiles)
-    plan.mounts.push_back({.kind = MountKind::OwnFile, .source = name, .target = target, .optional = true});
+    if (!user_mounts_on(definition, target))
+      plan.mounts.push_back({.kind = MountKind::OwnFile, .source = name, .target = target, .optional = true});
 }
 
 void plan_view_cgroups(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy, const CgroupPlace& place) {

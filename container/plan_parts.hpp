@@ -17,7 +17,7 @@ void plan_cgroup_mounts(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy)
 void plan_user_mounts(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts);
 
 // plan_own_view.cpp
-void plan_own_files(ContainerPlan& plan, const HostFacts& facts);
+void plan_own_files(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts);
 
 // plan_devices.cpp
 void plan_devices(ContainerPlan& plan, const domain_xml::DomainDefinition& definition);

@@ -119,7 +119,7 @@ void clone_child(const Start& start, const MountTrees& trees) {
   if (pid < 0) give_up("clone", supervised.plan.name);
   if (pid == 0) {
     close(pair[0]);
-    become_init(supervised.plan, {trees, supervised.control, pair[1]});
+    become_init(supervised.plan, {trees, pair[1]});
   }
   supervised.init_pid = pid;
   close(pair[1]);

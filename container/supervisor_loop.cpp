@@ -152,6 +152,14 @@ void child_ended_early() {
   give_up("prepare init", how.c_str(), 0);
 }
 
+/// A daemon that is gone will not miss it: its end is noticed by itself.
+void pass_on_network() {
+  const protocol::Header header = make_header(Type::NetworkReady, sizeof header);
+  send_packet(supervised.control, &header, sizeof header, received.fds, received.fd_count, 0);
+  for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
+  received.fd_count = 0;
+}
+
 void on_child() {
   while (supervised.child >= 0) {
     receive_packet(supervised.child, &record, sizeof record - 1, received, MSG_DONTWAIT);
@@ -159,6 +167,9 @@ void on_child() {
     if (received.size <= 0) return executing ? become_ready() : child_ended_early();
     record.object[sizeof record.object - 1] = 0;
     switch (record.record) {
+      case Record::Network:
+        pass_on_network();
+        break;
       case Record::Created:
         remember_created(record.object);
         break;

@@ -145,6 +145,18 @@ remount /sys/fs/cgroup ro,nosuid,nodev,noexec
 )"));
 }
 
+TEST(Plan, WhatTheUserMountsOnAFileOfTheOwnViewWins) {
+  auto facts = hybrid_host();
+  facts.fuse = true;
+  auto definition = web();
+  definition.filesystems.push_back(
+      {.type = domain_xml::FilesystemType::Mount, .source = "/srv/cpus", .target = "/proc/cpuinfo"});
+  facts.sources["/srv/cpus"] = {};
+  const std::string text = plan_text(definition, facts);
+  EXPECT_THAT(text, HasSubstr("own meminfo on /proc/meminfo"));
+  EXPECT_THAT(text, Not(HasSubstr("own cpuinfo")));
+}
+
 TEST(Plan, OwnViewIsTheSupervisorsOrLxcfss) {
   auto facts = hybrid_host();
   EXPECT_THAT(plan_text(web(), facts), Not(HasSubstr("meminfo"))) << "no FUSE, no lxcfs: the host's";
