@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "cgroup/limits.hpp"
 #include "container/host_facts.hpp"
+#include "container/running.hpp"
 #include "domain-xml/definition.hpp"
 #include "rpc/protocol.hpp"
 

@@ -128,7 +128,7 @@ TEST_F(StatsTest, CpuTimeIsWhatTheContainerBurnt) {
   virTypedParameter totals[3];
   ASSERT_EQ(virDomainGetCPUStats(domain, totals, 3, -1, 1, 0), 3) << describe(last_failure());
   EXPECT_GE(totals[0].value.ul, info.cpuTime);
-  EXPECT_GT(totals[1].value.ul, totals[0].value.ul / 2) << "an empty loop is user time";
+  EXPECT_GT(totals[1].value.ul, totals[0].value.ul / 5) << "an empty loop is user time, where nothing is emulated";
   EXPECT_GE(figure(domain, VIR_DOMAIN_STATS_CPU_TOTAL, "pids.current"), 1);
   ASSERT_TRUE(ok(virDomainSuspend(domain)));
   const long long frozen = time();
@@ -142,8 +142,9 @@ TEST_F(StatsTest, G3_TimePerCpu) {
   const int cpus = virDomainGetCPUStats(domain, nullptr, 0, 0, 0, 0);
   ASSERT_GT(cpus, 0) << describe(last_failure());
   std::vector<virTypedParameter> each(static_cast<std::size_t>(cpus));
+  const bool counted = !control_file(domain, "cpuacct/cpuacct.usage_percpu", "cpuacct.usage_percpu").empty();
   const int got = virDomainGetCPUStats(domain, each.data(), 1, 0, static_cast<unsigned>(cpus), 0);
-  if (control_file(domain, "cpuacct/cpuacct.usage_percpu", "cpuacct.usage_percpu").empty()) {
+  if (!counted) {
     EXPECT_TRUE(fails_with(VIR_ERR_OPERATION_UNSUPPORTED, got)) << "cgroup v2 counts nothing per CPU";
     EXPECT_NE(last_failure().message.find("cpuacct"), std::string::npos) << "it says why";
     return;
