@@ -81,8 +81,7 @@ class DefinitionJournal::Turn {
   }
   ~Turn() {
     const std::scoped_lock lock(journal_.mutex_);
-    journal_.turn_taken_ = false;
-    journal_.turn_free_.notify_all();
+    journal_.give_turn_back();
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
@@ -135,12 +134,12 @@ void DefinitionJournal::replay() {
 
 void DefinitionJournal::commit(DefinitionChange change) {
   files_.require_possible(change.name);
-  Waiting own{std::make_shared<const DefinitionChange>(std::move(change)), false, nullptr};
+  Waiting own{.change = std::make_shared<const DefinitionChange>(std::move(change))};
   std::unique_lock lock(mutex_);
   waiting_.push_back(&own);
   while (!own.done) {
     if (turn_taken_) {
-      turn_free_.wait(lock);
+      own.wake.wait(lock);
       continue;
     }
     turn_taken_ = true;
@@ -148,11 +147,20 @@ void DefinitionJournal::commit(DefinitionChange change) {
     lock.unlock();
     write(batch);
     lock.lock();
-    for (auto* each : batch) each->done = true;
-    turn_taken_ = false;
-    turn_free_.notify_all();
+    for (auto* each : batch) {
+      each->done = true;
+      each->wake.notify_one();  // with the lock, without which it would be gone
+    }
+    give_turn_back();
   }
   if (own.error) std::rethrow_exception(own.error);
+}
+
+/// With the lock. Who waits next takes the turn, unless somebody comes first, who then serves it.
+void DefinitionJournal::give_turn_back() {
+  turn_taken_ = false;
+  if (!waiting_.empty()) waiting_.front()->wake.notify_one();
+  turn_free_.notify_one();
 }
 
 /// With the turn: all through the journal at once, or else each in the way that is left.

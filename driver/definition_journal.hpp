@@ -43,10 +43,12 @@ class DefinitionJournal {
     DefinitionChangePtr change;
     bool done = false;
     std::exception_ptr error;
+    std::condition_variable wake;  // its own: a batch wakes those it served and one more, not everybody
   };
   using Batch = std::vector<Waiting*>;
   class Turn;
 
+  void give_turn_back();
   void replay();
   void write(const Batch& batch);
   bool append(const Batch& batch);
