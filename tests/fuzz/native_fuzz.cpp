@@ -39,6 +39,8 @@ void check(NativeFormat format, std::string_view text) {
     again.uuid = definition.uuid;
     // Memory is a limit to others, so the 64 MiB of a configuration without one come back as such.
     if (definition.memory_kib == 65536) definition.memory_tune.hard_limit_kib = 65536;
+    // Capabilities nobody spoke of are the domain's default, which others are told in full.
+    if (!definition.features.capabilities) again.features.capabilities.reset();
     require(again == definition);
   } catch (const base::Error&) {
     std::abort();
