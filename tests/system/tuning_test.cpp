@@ -317,7 +317,8 @@ TEST_F(Tuning, G8_ForkBombMeetsItsLimit) {
   SKIP_ON_STOCK("no limit of processes (G8)");
   root_.set_init(
       ": > /ready\nwhile [ ! -e /go ]; do sleep 0.05; done\n"
-      "i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done 2>/errors\n: > /never\nsleep 1000\n");
+      "(i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done) 2>/errors\n"
+      "exec sleep 100000\n");  // a shell that cannot fork ends, and a new process there cannot be
   const Domain domain = create(xml("pids", root_));
   ASSERT_TRUE(root_.wait_ready());
   EXPECT_EQ(scheduler(domain)["pids_limit"], Value(16384ULL));
