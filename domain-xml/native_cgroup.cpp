@@ -42,7 +42,9 @@ void memory_limit(const Setting& setting) {
 }
 
 void memory_soft_limit(const Setting& setting) {
-  setting.conversion.definition.memory_tune.soft_limit_kib = setting.kib();
+  const auto kib = setting.kib();
+  if (kib == 0U) return setting.conversion.skip(setting.origin, "a soft limit of less than 1 KiB is none");
+  setting.conversion.definition.memory_tune.soft_limit_kib = kib;
 }
 
 void memory_and_swap(const Setting& setting) {
