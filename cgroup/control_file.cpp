@@ -8,9 +8,8 @@
 namespace cgroup {
 namespace {
 
-constexpr std::uint64_t kMaxShares = 262144, kDefaultShares = 1024;
+constexpr std::uint64_t kMaxShares = 262144;
 constexpr std::uint64_t kMinWeight = 1, kMaxWeight = 10000, kDefaultWeight = 100;
-constexpr std::uint64_t kDefaultPeriodUs = 100000;
 
 bool unlimited(std::uint64_t bytes) {
   return bytes >= kUnlimitedBytes;
@@ -69,7 +68,7 @@ void add_cpu_v2(const Limits& wanted, const Limits& now, std::vector<ControlWrit
     writes.push_back({"cpu", "cpu.weight", std::to_string(weight_from_shares(*wanted.cpu_shares))});
   if (!wanted.cpu_period_us && !wanted.cpu_quota_us) return;
   const std::int64_t quota = wanted.cpu_quota_us.value_or(now.cpu_quota_us.value_or(-1));
-  const std::uint64_t period = wanted.cpu_period_us.value_or(now.cpu_period_us.value_or(kDefaultPeriodUs));
+  const std::uint64_t period = wanted.cpu_period_us.value_or(now.cpu_period_us.value_or(kNewPeriodUs));
   writes.push_back({"cpu", "cpu.max", (quota < 0 ? "max" : std::to_string(quota)) + " " + std::to_string(period)});
 }
 
@@ -113,11 +112,11 @@ void add_block_device_v2(const BlockDeviceLimits& device, std::vector<ControlWri
 
 std::uint64_t weight_from_shares(std::uint64_t shares) {
   const std::uint64_t scaled = std::min(shares, kMaxShares) * kDefaultWeight;
-  return std::clamp((scaled + kDefaultShares / 2) / kDefaultShares, kMinWeight, kMaxWeight);
+  return std::clamp((scaled + kNewShares / 2) / kNewShares, kMinWeight, kMaxWeight);
 }
 
 std::uint64_t shares_from_weight(std::uint64_t weight) {
-  const std::uint64_t scaled = std::clamp(weight, kMinWeight, kMaxWeight) * kDefaultShares;
+  const std::uint64_t scaled = std::clamp(weight, kMinWeight, kMaxWeight) * kNewShares;
   return (scaled + kDefaultWeight / 2) / kDefaultWeight;
 }
 

@@ -5,9 +5,6 @@
 namespace cgroup {
 namespace {
 
-constexpr std::uint64_t kNewShares = 1024, kNewPeriodUs = 100000;
-constexpr unsigned kNewWeight = 100;
-
 template <typename Value>
 void change(std::optional<Value>& result, const std::optional<Value>& from, const std::optional<Value>& to,
             Value lifted) {
@@ -44,7 +41,7 @@ Limits difference(const Limits& from, const Limits& to) {
   change(result.cpu_shares, from.cpu_shares, to.cpu_shares, kNewShares);
   change(result.cpu_period_us, from.cpu_period_us, to.cpu_period_us, kNewPeriodUs);
   change(result.cpu_quota_us, from.cpu_quota_us, to.cpu_quota_us, std::int64_t{-1});
-  change(result.blkio_weight, from.blkio_weight, to.blkio_weight, kNewWeight);
+  change(result.blkio_weight, from.blkio_weight, to.blkio_weight, kNewBlkioWeight);
   change(result.pids_max, from.pids_max, to.pids_max, kUnlimitedBytes);
   if (from.cpuset_cpus != to.cpuset_cpus) result.cpuset_cpus = to.cpuset_cpus;
   if (from.cpuset_mems != to.cpuset_mems) result.cpuset_mems = to.cpuset_mems;

@@ -11,6 +11,10 @@ namespace cgroup {
 /// Memory and swap limits at or above this (what the kernel itself shows for "none") mean unlimited.
 inline constexpr std::uint64_t kUnlimitedBytes = 0x7FFFFFFFFFFFF000;
 
+/// What the kernel gives a new cgroup, in v1's scales (cgroup-v1 sched-bwc.rst, blkio-controller.rst).
+inline constexpr std::uint64_t kNewShares = 1024, kNewPeriodUs = 100000;
+inline constexpr unsigned kNewBlkioWeight = 100;
+
 /// One allowed device: type 'c' or 'b', number (-1 is "any"), and any of "rwm".
 struct DeviceRule {
   char type = 'c';

@@ -20,10 +20,6 @@ std::set<unsigned> members(const std::string& list) {
   return {cpus.begin(), cpus.end()};
 }
 
-unsigned current_vcpus(const domain_xml::DomainDefinition& definition) {
-  return definition.vcpus_current.value_or(definition.vcpus);
-}
-
 /// Where every current vcpu is pinned, all these places together; empty while one of them is free.
 std::set<unsigned> pinned_to(const domain_xml::DomainDefinition& definition) {
   const auto pins = domain_xml::vcpu_pins(definition.cpu_tune);

@@ -11,12 +11,11 @@
 namespace container {
 namespace {
 
-constexpr std::uint64_t kUnlimitedKib = 9007199254740991;  // libvirt's "no limit"
-constexpr std::uint64_t kMaxPids = 16384;                  // what systemd gives a machine
+constexpr std::uint64_t kMaxPids = 16384;  // what systemd gives a machine
 constexpr std::size_t kMaxReducedName = 64;
 
 std::optional<std::uint64_t> bytes(const std::optional<std::uint64_t>& kib) {
-  if (!kib || *kib >= kUnlimitedKib) return std::nullopt;
+  if (!kib || *kib >= domain_xml::kUnlimitedKib) return std::nullopt;
   return *kib * 1024;
 }
 

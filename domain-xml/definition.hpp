@@ -83,6 +83,9 @@ struct Clock {
   bool operator==(const Clock&) const = default;
 };
 
+/// What libvirt calls "no limit".
+inline constexpr std::uint64_t kUnlimitedKib = 9007199254740991;
+
 struct MemoryTune {
   std::optional<std::uint64_t> hard_limit_kib, soft_limit_kib, swap_hard_limit_kib, min_guarantee_kib;
   bool operator==(const MemoryTune&) const = default;
@@ -389,5 +392,10 @@ struct DomainDefinition {
   std::vector<Element> others;  // memoryBacking, sysinfo, cpu, pm, perf ...: stored only
   bool operator==(const DomainDefinition&) const = default;
 };
+
+/// How many processors it has now: all of them unless `vcpu/@current` says fewer.
+inline unsigned current_vcpus(const DomainDefinition& definition) {
+  return definition.vcpus_current.value_or(definition.vcpus);
+}
 
 }  // namespace domain_xml

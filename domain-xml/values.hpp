@@ -70,8 +70,6 @@ std::optional<Number> parse_number(std::string_view text) {
 /// An unsigned attribute, nullopt when absent; anything that is no number is refused.
 std::optional<unsigned> unsigned_attribute(const Node& node, const char* attribute);
 
-constexpr std::uint64_t kUnlimitedKib = 9007199254740991;  // what libvirt calls "no limit" in KiB
-
 /// Bytes in one `unit` ("" means `default_scale`); InvalidArg for an unknown one.
 std::uint64_t unit_bytes(std::string_view unit, std::uint64_t default_scale);
 /// `value` of `unit` in bytes; Overflow from 2^63 on.

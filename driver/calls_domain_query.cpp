@@ -36,7 +36,7 @@ rpc::DomainGetInfoRet info(const DomainSnapshot& domain) {
   ret.state = static_cast<std::uint8_t>(domain.status.state);
   ret.maxMem = definition.memory_kib;
   ret.memory = domain.status.active() ? usage.memory_bytes.value_or(0) / 1024 : definition.current_memory_kib;
-  ret.nrVirtCpu = static_cast<std::uint16_t>(std::min(definition.vcpus_current.value_or(definition.vcpus), 65535u));
+  ret.nrVirtCpu = static_cast<std::uint16_t>(std::min(current_vcpus(definition), 65535u));
   ret.cpuTime = usage.cpu_ns.value_or(0);
   return ret;
 }

@@ -23,10 +23,6 @@ namespace proc = rpc::proc;
 
 constexpr std::uint32_t kAffect = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
 
-unsigned current_vcpus(const DomainDefinition& definition) {
-  return definition.vcpus_current.value_or(definition.vcpus);
-}
-
 /// Little-endian bits, as libvirt's cpumaps are.
 std::string list_of(const std::string& cpumap) {
   std::string list;

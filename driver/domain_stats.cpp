@@ -88,7 +88,7 @@ void add_memory(Record& record, const DomainSnapshot& domain, const cgroup::Usag
 }
 
 void add_vcpus(Record& record, const DomainDefinition& definition) {
-  record.add("vcpu.current", std::uint32_t{definition.vcpus_current.value_or(definition.vcpus)});
+  record.add("vcpu.current", std::uint32_t{current_vcpus(definition)});
   record.add("vcpu.maximum", std::uint32_t{definition.vcpus});
 }
 

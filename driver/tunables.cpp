@@ -15,10 +15,8 @@ namespace {
 
 using base::Code;
 using domain_xml::DomainDefinition;
+using domain_xml::kUnlimitedKib;
 
-// A cgroup nobody has tuned (cgroup v1 cpu controller, sched-bwc.rst, blkio-controller.rst).
-constexpr std::uint64_t kDefaultShares = 1024, kDefaultPeriodUs = 100000;
-constexpr unsigned kDefaultWeight = 100;
 constexpr std::int64_t kMaxQuotaUs = 17592186044415;  // 2^64 ns
 constexpr const char* kPidsLimit = "pids_limit";      // ours: libvirt has no name for it
 constexpr std::uint64_t kUnlimitedPids = std::numeric_limits<std::uint64_t>::max();
@@ -71,8 +69,8 @@ Parameters stored_scheduler(const DomainDefinition& definition) {
 
 Parameters scheduler_in_force(const LimitsInForce& now) {
   const auto& limits = now.limits;
-  return {{VIR_DOMAIN_SCHEDULER_CPU_SHARES, std::uint64_t{limits.cpu_shares.value_or(kDefaultShares)}},
-          {VIR_DOMAIN_SCHEDULER_VCPU_PERIOD, std::uint64_t{limits.cpu_period_us.value_or(kDefaultPeriodUs)}},
+  return {{VIR_DOMAIN_SCHEDULER_CPU_SHARES, std::uint64_t{limits.cpu_shares.value_or(cgroup::kNewShares)}},
+          {VIR_DOMAIN_SCHEDULER_VCPU_PERIOD, std::uint64_t{limits.cpu_period_us.value_or(cgroup::kNewPeriodUs)}},
           {VIR_DOMAIN_SCHEDULER_VCPU_QUOTA, std::int64_t{limits.cpu_quota_us.value_or(-1)}},
           {kPidsLimit, std::uint64_t{limits.pids_max.value_or(kUnlimitedPids)}}};
 }
@@ -199,7 +197,7 @@ std::string path_of(const LimitsInForce& now, const cgroup::BlockDeviceLimits& d
 }
 
 Parameters block_in_force(const LimitsInForce& now) {
-  Parameters parameters = {{VIR_DOMAIN_BLKIO_WEIGHT, now.limits.blkio_weight.value_or(kDefaultWeight)}};
+  Parameters parameters = {{VIR_DOMAIN_BLKIO_WEIGHT, now.limits.blkio_weight.value_or(cgroup::kNewBlkioWeight)}};
   for (const auto& limit : kBlockLimits) {
     std::string list;
     for (const auto& device : now.limits.block_devices) add_pair(list, path_of(now, device), limit.in_force(device));

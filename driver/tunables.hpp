@@ -34,7 +34,4 @@ extern const TunableFamily kMemoryTunables;
 extern const TunableFamily kBlockTunables;
 extern const TunableFamily kNumaTunables;
 
-/// What libvirt's clients take for "no limit", in KiB.
-inline constexpr std::uint64_t kUnlimitedKib = 9007199254740991;
-
 }  // namespace driver
