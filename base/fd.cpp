@@ -82,16 +82,14 @@ std::pair<Fd, Fd> socket_pair(int type) {
   return {Fd(fds[0]), Fd(fds[1])};
 }
 
-namespace {
-
-void sync_directory_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const Fd fd = open_file(directory, O_RDONLY | O_DIRECTORY);
-  if (::fsync(fd.get()) < 0) fail_errno(Code::SystemError, "cannot sync directory '", directory, "'");
+void remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) < 0 && errno != ENOENT) fail_errno(Code::SystemError, "cannot remove '", path, "'");
 }
 
-}  // namespace
+void sync_directory(const std::string& path) {
+  const Fd fd = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (::fsync(fd.get()) < 0) fail_errno(Code::SystemError, "cannot sync directory '", path, "'");
+}
 
 void replace_file(const std::string& path, const std::string& text, unsigned mode) {
   const std::string temporary = path + ".new";
@@ -104,7 +102,8 @@ void replace_file(const std::string& path, const std::string& text, unsigned mod
     ::unlink(temporary.c_str());
     throw;
   }
-  sync_directory_of(path);
+  const auto slash = path.rfind('/');
+  sync_directory(slash == std::string::npos ? "." : path.substr(0, slash + 1));
 }
 
 }  // namespace base

@@ -38,6 +38,10 @@ std::string read_all(int fd);
 void write_all(int fd, const void* data, std::size_t size, const std::string& what);
 /// A connected AF_UNIX pair, close-on-exec.
 std::pair<Fd, Fd> socket_pair(int type);
+/// unlink(2); a file that is not there is fine. Throws SystemError naming the path.
+void remove_file(const std::string& path);
+/// fsync(2) of a directory: what was made, renamed or removed in it is on disk. Throws SystemError naming the path.
+void sync_directory(const std::string& path);
 /// Puts `text` at `path` so that after a crash the file is either old or new: temporary file, fsync, rename, directory
 /// fsync.
 void replace_file(const std::string& path, const std::string& text, unsigned mode);

@@ -21,16 +21,6 @@ constexpr std::size_t kOpenAtOnce = 100;
 constexpr char kSuffix[] = ".xml";
 constexpr char kUnfinished[] = ".xml.new";
 
-void sync_directory(const std::string& path) {
-  const base::Fd fd = base::open_file(path, O_RDONLY | O_DIRECTORY);
-  if (::fsync(fd.get()) < 0) base::fail_errno(base::Code::SystemError, "cannot sync directory '", path, "'");
-}
-
-void remove_file(const std::string& path) {
-  if (::unlink(path.c_str()) < 0 && errno != ENOENT)
-    base::fail_errno(base::Code::SystemError, "cannot remove '", path, "'");
-}
-
 /// Does `step` unless something of this change failed before, and keeps what it throws.
 template <typename Step>
 void attempt(DefinitionFiles::Failures& failures, const DefinitionChange& change, Step step) {
@@ -93,7 +83,7 @@ DefinitionFiles::DefinitionFiles(const Paths& paths) : definitions_(paths.defini
   // Cut short by the end of an earlier daemon; the files they were to replace are whole.
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(definitions_, error))
-    if (entry.path().native().ends_with(kUnfinished) && entry.is_regular_file(error)) remove_file(entry.path());
+    if (entry.path().native().ends_with(kUnfinished) && entry.is_regular_file(error)) base::remove_file(entry.path());
 }
 
 std::string DefinitionFiles::definition_path(const std::string& name) const {
@@ -111,15 +101,15 @@ DefinitionFiles::Failures DefinitionFiles::apply(const std::vector<DefinitionCha
   bool links = false;
   for (const auto& change : changes) {
     attempt(failures, *change, [&] {
-      if (change->removed) remove_file(definition_path(change->name));
+      if (change->removed) base::remove_file(definition_path(change->name));
       if (!change->autostart) return;
       links = true;
       set_link(change->name, *change->autostart);
     });
   }
   try {
-    if (!changes.empty()) sync_directory(definitions_);
-    if (links) sync_directory(autostart_);
+    if (!changes.empty()) base::sync_directory(definitions_);
+    if (links) base::sync_directory(autostart_);
   } catch (...) {
     for (const auto& change : changes) failures.emplace(change->name, std::current_exception());
   }
@@ -142,7 +132,7 @@ void DefinitionFiles::write_texts(std::span<const DefinitionChangePtr> changes, 
 void DefinitionFiles::set_link(const std::string& name, bool there) const {
   const std::string link = autostart_path(name);
   make_directories(autostart_, 0700);
-  if (!there) return remove_file(link);
+  if (!there) return base::remove_file(link);
   if (::symlink(definition_path(name).c_str(), link.c_str()) < 0 && errno != EEXIST)
     base::fail_errno(base::Code::SystemError, "cannot make link '", link, "'");
 }

@@ -29,11 +29,6 @@ std::string config_text(const domain_xml::DomainDefinition& definition) {
          "\n-->\n\n" + domain_xml::format_domain(definition, domain_xml::View::Inactive);
 }
 
-void remove_file(const std::string& path) {
-  if (::unlink(path.c_str()) < 0 && errno != ENOENT)
-    base::fail_errno(base::Code::SystemError, "cannot remove '", path, "'");
-}
-
 /// The same path, whose folder exists now.
 const std::string& prepared(const std::string& journal) {
   make_directories(journal.substr(0, journal.rfind('/')), 0700);
@@ -142,7 +137,7 @@ void Store::remove_status(const std::string& name) noexcept {
 std::vector<SavedStatus> Store::load_statuses() {
   std::vector<SavedStatus> statuses;
   // Cut short by the end of an earlier daemon; the files they were to replace are whole.
-  for_each_file(paths_.run, ".status.new", remove_file);
+  for_each_file(paths_.run, ".status.new", base::remove_file);
   for_each_file(paths_.run, ".status",
                 [&](const std::string& path) { statuses.push_back(parse_status(base::read_file(path))); });
   return statuses;
