@@ -139,7 +139,7 @@ rpc::NodeGetCpuMapRet cpu_map(const rpc::NodeGetCpuMapArgs& args) {
   if (!args.need_map) return ret;
   ret.cpumap.resize((online.size() + 7) / 8);
   for (std::size_t cpu = 0; cpu < online.size(); ++cpu)
-    if (online[cpu]) ret.cpumap[cpu / 8] = static_cast<char>(ret.cpumap[cpu / 8] | 1 << (cpu % 8));
+    if (online[cpu]) mark_cpu(ret.cpumap, cpu);
   return ret;
 }
 
@@ -166,15 +166,7 @@ rpc::NodeGetMemoryParametersRet memory_parameters(const rpc::NodeGetMemoryParame
   if (params.empty())
     base::fail(Code::OperationUnsupported, "this kernel does not merge pages: there is no '", container::kKsmDirectory,
                "'");
-  rpc::NodeGetMemoryParametersRet ret;
-  if (args.nparams < 0) base::fail(Code::InvalidArg, "invalid number of parameters ", args.nparams);
-  if (args.nparams == 0) {
-    ret.nparams = static_cast<std::int32_t>(params.size());
-    return ret;
-  }
-  params.resize(std::min(params.size(), static_cast<std::size_t>(args.nparams)));
-  ret.params = std::move(params);
-  return ret;
+  return limited<rpc::NodeGetMemoryParametersRet>(std::move(params), args.nparams);
 }
 
 void set_memory_parameters(const rpc::NodeSetMemoryParametersArgs& args) {

@@ -42,19 +42,6 @@ Value require(const DomainSnapshot& domain, Ask asked, std::optional<Value> cgro
   return *(usage.*member);
 }
 
-/// The answer to a question with a number of parameters: 0 asks how many there are.
-template <typename Ret>
-Ret limited(std::vector<TypedParam> params, std::int64_t wanted) {
-  if (wanted < 0) base::fail(Code::InvalidArg, "invalid number of parameters ", wanted);
-  Ret ret;
-  if (wanted == 0)
-    ret.nparams = static_cast<std::int32_t>(params.size());
-  else
-    params.resize(std::min(params.size(), static_cast<std::size_t>(wanted)));
-  if (wanted != 0) ret.params = std::move(params);
-  return ret;
-}
-
 // --- processors
 
 rpc::DomainGetCpuStatsRet total_cpu_stats(const DomainSnapshot& domain, std::uint32_t wanted) {

@@ -20,9 +20,8 @@ constexpr std::uint32_t kAffect = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CON
 
 Parameters parameters_of(const TunableFamily& family, const DomainSnapshot& domain, std::uint32_t flags) {
   require_flags(flags, kAffect | VIR_TYPED_PARAM_STRING_OKAY, family.getter);
-  if ((flags & kAffect) == kAffect) base::fail(Code::InvalidArg, "flags 'live' and 'config' are mutually exclusive");
   Parameters parameters;
-  if (require_affected(domain, flags & kAffect).config)
+  if (asks_config(domain, flags & kAffect, family.getter))
     parameters = family.stored(*domain.config);
   else
     parameters = family.in_force({domain.running->limits(), *domain.live, container::read_limit_facts(*domain.live)});

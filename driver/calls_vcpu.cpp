@@ -23,7 +23,6 @@ namespace proc = rpc::proc;
 
 constexpr std::uint32_t kAffect = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
 
-/// Little-endian bits, as libvirt's cpumaps are.
 std::string list_of(const std::string& cpumap) {
   std::string list;
   for (std::size_t cpu = 0; cpu < cpumap.size() * 8; ++cpu)
@@ -35,8 +34,7 @@ std::string list_of(const std::string& cpumap) {
 
 std::string cpumap_of(const std::string& list, std::int32_t bytes) {
   std::string map(static_cast<std::size_t>(bytes), '\0');
-  for (const unsigned cpu : domain_xml::cpuset_members(list))
-    if (cpu / 8 < map.size()) map[cpu / 8] = static_cast<char>(map[cpu / 8] | 1 << cpu % 8);
+  for (const unsigned cpu : domain_xml::cpuset_members(list)) mark_cpu(map, cpu);
   return map;
 }
 
@@ -79,12 +77,6 @@ void pin_emulator(const Services& services, const rpc::DomainPinEmulatorArgs& ar
             domain_xml::set_emulator_pin(definition.cpu_tune, is_everything(cpus) ? "" : cpus);
           },
           args.flags);
-}
-
-bool asks_config(const DomainSnapshot& domain, std::uint32_t flags, const char* api) {
-  require_flags(flags, kAffect, api);
-  if ((flags & kAffect) == kAffect) base::fail(Code::InvalidArg, "flags 'live' and 'config' are mutually exclusive");
-  return require_affected(domain, flags).config;
 }
 
 void require_map_size(std::int32_t bytes, std::int32_t rows) {

@@ -1,5 +1,7 @@
 #include "driver/wire_values.hpp"
 
+#include <libvirt/libvirt.h>
+
 #include "base/error.hpp"
 #include "driver/domain_registry.hpp"
 
@@ -17,6 +19,13 @@ std::shared_ptr<Domain> find_domain(const Services& services, const rpc::Nonnull
 void require_flags(std::uint32_t given, std::uint32_t allowed, const char* api) {
   if (const std::uint32_t unknown = given & ~allowed; unknown != 0)
     base::fail(base::Code::InvalidArg, "unsupported flags (0x", std::hex, unknown, ") in function ", api);
+}
+
+bool asks_config(const DomainSnapshot& domain, std::uint32_t flags, const char* api) {
+  constexpr std::uint32_t kBoth = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
+  require_flags(flags, kBoth, api);
+  if (flags == kBoth) base::fail(base::Code::InvalidArg, "flags 'live' and 'config' are mutually exclusive");
+  return require_affected(domain, flags).config;
 }
 
 }  // namespace driver
