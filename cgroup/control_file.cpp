@@ -175,19 +175,10 @@ std::int64_t parse_quota(const std::string& text) {
   return value ? static_cast<std::int64_t>(*value) : -1;
 }
 
-/// "8:16 …", one device a line; what follows the number is left in the second.
-std::optional<BlockDeviceLimits> parse_device_number(const std::string& text) {
-  const auto fields = split(text, ":");
-  const auto major = fields.size() == 2 ? parse_number(fields[0]) : std::nullopt;
-  const auto minor = fields.size() == 2 ? parse_number(fields[1]) : std::nullopt;
-  if (!major || !minor) return std::nullopt;
-  return BlockDeviceLimits{.major = static_cast<unsigned>(*major), .minor = static_cast<unsigned>(*minor)};
-}
-
-BlockDeviceLimits& entry_for(std::vector<BlockDeviceLimits>& devices, const BlockDeviceLimits& like) {
+BlockDeviceLimits& entry_for(std::vector<BlockDeviceLimits>& devices, unsigned major, unsigned minor) {
   for (auto& device : devices)
-    if (device.major == like.major && device.minor == like.minor) return device;
-  return devices.emplace_back(BlockDeviceLimits{.major = like.major, .minor = like.minor});
+    if (device.major == major && device.minor == minor) return device;
+  return devices.emplace_back(BlockDeviceLimits{.major = major, .minor = minor});
 }
 
 /// `take(device, rest)` for each line that begins with a device number.
@@ -195,10 +186,10 @@ template <typename Take>
 void for_each_device(const std::optional<std::string>& text, std::vector<BlockDeviceLimits>& devices, Take take) {
   for (const auto& line : split(text.value_or(""), "\n")) {
     auto fields = split(line, " ");
-    const auto device = fields.size() > 1 ? parse_device_number(fields[0]) : std::nullopt;
-    if (!device) continue;
+    const auto number = fields.size() > 1 ? parse_device_number(fields[0]) : std::nullopt;
+    if (!number) continue;
     fields.erase(fields.begin());
-    take(entry_for(devices, *device), fields);
+    take(entry_for(devices, number->first, number->second), fields);
   }
 }
 

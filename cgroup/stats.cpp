@@ -112,13 +112,12 @@ void parse_oom_kills(std::string_view text, Usage& usage) {
 /// The device that a line which begins with "8:16 " is about; nullptr if it begins otherwise ("Total 0").
 BlockUsage* device_of(std::string_view& line, Usage& usage) {
   if (!usage.blocks) usage.blocks.emplace();
-  std::string_view number = take(line, ' ');
-  const auto major = parse_number(take(number, ':')), minor = parse_number(number);
-  if (!major || !minor) return nullptr;
+  const auto number = parse_device_number(take(line, ' '));
+  if (!number) return nullptr;
   auto& all = *usage.blocks;
-  const auto same = [&](const BlockUsage& one) { return one.major == *major && one.minor == *minor; };
+  const auto same = [&](const BlockUsage& one) { return std::pair(one.major, one.minor) == *number; };
   auto found = std::find_if(all.begin(), all.end(), same);
-  if (found == all.end()) found = all.insert(all.end(), {static_cast<unsigned>(*major), static_cast<unsigned>(*minor)});
+  if (found == all.end()) found = all.insert(all.end(), {number->first, number->second});
   return &*found;
 }
 

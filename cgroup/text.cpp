@@ -29,6 +29,14 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
+std::optional<std::pair<unsigned, unsigned>> parse_device_number(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto major = parse_number(text.substr(0, colon)), minor = parse_number(text.substr(colon + 1));
+  if (!major || !minor) return std::nullopt;
+  return std::pair(static_cast<unsigned>(*major), static_cast<unsigned>(*minor));
+}
+
 std::optional<std::uint64_t> value_of(std::string_view text, std::string_view key) {
   for (const auto& line : split(text, "\n")) {
     if (line.size() <= key.size() || line.compare(0, key.size(), key) != 0 || line[key.size()] != ' ') continue;

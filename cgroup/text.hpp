@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cgroup {
@@ -14,6 +15,8 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
 std::string trim(std::string_view text);
 /// The number a text begins with; nullopt if it begins with none ("max") or does not fit.
 std::optional<std::uint64_t> parse_number(std::string_view text);
+/// "8:16", as the kernel names a block device: major, minor.
+std::optional<std::pair<unsigned, unsigned>> parse_device_number(std::string_view text);
 /// Value of `key` in "key value" lines, as in cpu.stat, cgroup.events and cpuacct.stat.
 std::optional<std::uint64_t> value_of(std::string_view text, std::string_view key);
 
