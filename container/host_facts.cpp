@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "cgroup/systemd.hpp"
+#include "cgroup/text.hpp"
 
 namespace container {
 
@@ -36,9 +37,7 @@ HostFacts read_host_facts() {
 }
 
 std::string online_cpus() {
-  std::string text = base::read_file("/sys/devices/system/cpu/online");
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
+  return cgroup::trim(base::read_file("/sys/devices/system/cpu/online"));
 }
 
 std::vector<std::string> read_lxcfs_files(const std::string& directory) {

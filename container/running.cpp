@@ -344,9 +344,9 @@ void SupervisedContainer::change_limits(const domain_xml::DomainDefinition& befo
                                         const domain_xml::DomainDefinition& after) {
   const std::shared_lock lock(group_mutex_);
   require_group();
-  LimitFacts facts = read_limit_facts(after);
-  facts.devices.merge(read_limit_facts(before).devices);
-  facts.online_cpus = online_cpus();
+  LimitFacts facts = read_limit_facts(after), old = read_limit_facts(before);
+  facts.devices.merge(old.devices);
+  if (facts.online_cpus.empty()) facts.online_cpus = std::move(old.online_cpus);
   const cgroup::Limits change = plan_limit_change(before, after, facts);
   if (change != cgroup::Limits()) shared_->parts.group->update(change);
   const std::string pin = domain_xml::emulator_pin(after.cpu_tune);
