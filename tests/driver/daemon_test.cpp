@@ -38,23 +38,8 @@ bool eventually(const std::function<bool()>& condition) {
   return false;
 }
 
-class DaemonTest : public testing::Test {
+class DaemonTest : public test::DaemonFixture {
  protected:
-  void SetUp() override {
-    virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
-    conn_ = daemon_.connect();
-    ASSERT_NE(conn_, nullptr) << virGetLastErrorMessage();
-  }
-  void TearDown() override {
-    for (const virDomainPtr domain : domains_) virDomainFree(domain);
-    if (conn_) virConnectClose(conn_);
-  }
-  virDomainPtr keep(virDomainPtr domain) {
-    EXPECT_NE(domain, nullptr) << virGetLastErrorMessage();
-    if (domain) domains_.push_back(domain);
-    return domain;
-  }
-  virDomainPtr define(const std::string& xml) { return keep(virDomainDefineXML(conn_, xml.c_str())); }
   std::pair<int, int> state(virDomainPtr domain) {
     int state = -1, reason = -1;
     EXPECT_EQ(virDomainGetState(domain, &state, &reason, 0), 0) << virGetLastErrorMessage();
@@ -64,10 +49,6 @@ class DaemonTest : public testing::Test {
     eventually([&] { return state(domain).first == wanted; });
     return state(domain);
   }
-
-  DaemonInProcess daemon_;
-  virConnectPtr conn_ = nullptr;
-  std::vector<virDomainPtr> domains_;
 };
 
 using StateReason = std::pair<int, int>;

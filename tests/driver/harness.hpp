@@ -2,11 +2,14 @@
 // as peer.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "driver/daemon.hpp"
 #include "driver/memory_backend.hpp"
@@ -32,6 +35,30 @@ class DaemonInProcess {
   std::shared_ptr<MemoryBackend::World> world_ = std::make_shared<MemoryBackend::World>();
   std::unique_ptr<driver::Daemon> daemon_;
   std::thread thread_;
+};
+
+/// A test with a daemon and a connection to it; the domains it was given are freed at its end.
+class DaemonFixture : public testing::Test {
+ protected:
+  void SetUp() override {
+    virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
+    conn_ = daemon_.connect();
+    ASSERT_NE(conn_, nullptr) << virGetLastErrorMessage();
+  }
+  void TearDown() override {
+    for (const virDomainPtr domain : domains_) virDomainFree(domain);
+    if (conn_) virConnectClose(conn_);
+  }
+  virDomainPtr keep(virDomainPtr domain) {
+    EXPECT_NE(domain, nullptr) << virGetLastErrorMessage();
+    if (domain) domains_.push_back(domain);
+    return domain;
+  }
+  virDomainPtr define(const std::string& xml) { return keep(virDomainDefineXML(conn_, xml.c_str())); }
+
+  DaemonInProcess daemon_;
+  virConnectPtr conn_ = nullptr;
+  std::vector<virDomainPtr> domains_;
 };
 
 /// A small valid definition.

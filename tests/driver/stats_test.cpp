@@ -43,23 +43,8 @@ struct Bulk {
   std::vector<std::map<std::string, std::string>> records;
 };
 
-class StatsTest : public testing::Test {
+class StatsTest : public test::DaemonFixture {
  protected:
-  void SetUp() override {
-    virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
-    conn_ = daemon_.connect();
-    ASSERT_NE(conn_, nullptr) << virGetLastErrorMessage();
-  }
-  void TearDown() override {
-    for (const virDomainPtr domain : domains_) virDomainFree(domain);
-    if (conn_) virConnectClose(conn_);
-  }
-  virDomainPtr define(const std::string& xml) {
-    const virDomainPtr domain = virDomainDefineXML(conn_, xml.c_str());
-    EXPECT_NE(domain, nullptr) << virGetLastErrorMessage();
-    if (domain) domains_.push_back(domain);
-    return domain;
-  }
   virDomainPtr start(const std::string& xml) {
     const virDomainPtr domain = define(xml);
     EXPECT_EQ(virDomainCreate(domain), 0) << virGetLastErrorMessage();
@@ -106,10 +91,6 @@ class StatsTest : public testing::Test {
     const int count = virDomainListGetStats(domains.data(), groups, &records, flags);
     return taken(count, records);
   }
-
-  DaemonInProcess daemon_;
-  virConnectPtr conn_ = nullptr;
-  std::vector<virDomainPtr> domains_;
 };
 
 TEST_F(StatsTest, EveryGroupOfARunningDomain) {
