@@ -9,7 +9,7 @@ add_library(lxcell_sanitize INTERFACE)
 if(LXCELL_SANITIZE)
   # g++ 12 takes its own instrumented <regex> for uninitialized.
   target_compile_options(lxcell_sanitize INTERFACE -fsanitize=${LXCELL_SANITIZE} -fno-omit-frame-pointer
-    -Wno-maybe-uninitialized)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(lxcell_sanitize INTERFACE -fsanitize=${LXCELL_SANITIZE})
 endif()
 
