@@ -255,4 +255,10 @@ void require_valid(const DomainDefinition& definition, const DefaultsContext& co
   throw base::Error(problems.front().code, problems.front().from, text);
 }
 
+DomainDefinition accept_definition(DomainDefinition given, const DefaultsContext& context) {
+  apply_defaults(given, context);
+  require_valid(given, context);
+  return given;
+}
+
 }  // namespace domain_xml

@@ -22,4 +22,7 @@ std::vector<Problem> validate(const DomainDefinition& definition, const Defaults
 /// Throws the first problem as Error, its text followed by the others, one "; " apart.
 void require_valid(const DomainDefinition& definition, const DefaultsContext& context);
 
+/// What everything that is given to us goes through before it is used: apply_defaults(), then require_valid().
+DomainDefinition accept_definition(DomainDefinition given, const DefaultsContext& context);
+
 }  // namespace domain_xml

@@ -4,7 +4,6 @@
 #include <csignal>
 
 #include "base/error.hpp"
-#include "domain-xml/defaults.hpp"
 #include "domain-xml/metadata.hpp"
 #include "domain-xml/parse.hpp"
 #include "domain-xml/schema.hpp"
@@ -24,12 +23,9 @@ using rpc::Nothing;
 using rpc::Run;
 namespace proc = rpc::proc;
 
-domain_xml::DomainDefinition read_definition(const Services& services, const std::string& xml, bool against_schema) {
+DomainDefinition read_definition(const Services& services, const std::string& xml, bool against_schema) {
   if (against_schema) domain_xml::validate_schema(xml, services.schema_path);
-  auto definition = domain_xml::parse_domain(xml);
-  domain_xml::apply_defaults(definition, services.defaults);
-  domain_xml::require_valid(definition, services.defaults);
-  return definition;
+  return accept_definition(domain_xml::parse_domain(xml), services.defaults);
 }
 
 DomainIdentity define(Services& services, const std::string& xml, std::uint32_t flags) {

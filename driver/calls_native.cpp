@@ -1,6 +1,5 @@
 // Conversions between foreign container configurations and domain XML. Pure text: nothing is defined, no file is read.
 #include "base/error.hpp"
-#include "domain-xml/defaults.hpp"
 #include "domain-xml/format.hpp"
 #include "domain-xml/native.hpp"
 #include "domain-xml/parse.hpp"
@@ -43,17 +42,13 @@ std::string comment(const std::vector<std::string>& unconverted) {
 
 std::string from_native(const Services& services, const std::string& format, const std::string& config) {
   auto [definition, unconverted] = domain_xml::from_native(require_format(format), config);
-  domain_xml::apply_defaults(definition, services.defaults);
-  domain_xml::require_valid(definition, services.defaults);
-  return comment(unconverted) + domain_xml::format_domain(definition, domain_xml::View::Inactive);
+  const auto accepted = accept_definition(std::move(definition), services.defaults);
+  return comment(unconverted) + domain_xml::format_domain(accepted, domain_xml::View::Inactive);
 }
 
 std::string to_native(const Services& services, const std::string& format, const std::string& xml) {
   const auto wanted = require_format(format);
-  auto definition = domain_xml::parse_domain(xml);
-  domain_xml::apply_defaults(definition, services.defaults);
-  domain_xml::require_valid(definition, services.defaults);
-  return domain_xml::to_native(wanted, definition);
+  return domain_xml::to_native(wanted, accept_definition(domain_xml::parse_domain(xml), services.defaults));
 }
 
 }  // namespace

@@ -12,10 +12,7 @@ std::string document(const Pieces& p) {
 }
 
 DomainDefinition define(const std::string& xml) {
-  DomainDefinition definition = parse_domain(xml);
-  apply_defaults(definition, kHost);
-  require_valid(definition, kHost);
-  return definition;
+  return accept_definition(parse_domain(xml), kHost);
 }
 
 std::string dump(const std::string& xml) {

@@ -21,10 +21,7 @@ FromNative convert_native(NativeFormat format, const std::string& text) {
 }
 
 std::string native_xml(NativeFormat format, const std::string& text) {
-  DomainDefinition definition = convert_native(format, text).definition;
-  apply_defaults(definition, kHost);
-  require_valid(definition, kHost);
-  return format_domain(definition, View::Inactive);
+  return format_domain(accept_definition(convert_native(format, text).definition, kHost), View::Inactive);
 }
 
 std::string note_lines(const std::vector<std::string>& notes) {
