@@ -29,11 +29,13 @@ std::string text_of(Element& element, std::string_view attribute) {
 
 // ---- Video
 
+constexpr unsigned kMaxVideoKib = 1u << 31;
+
 /// Video memory comes in powers of two.
 std::string video_memory(const std::string& given, const char* fallback) {
   if (given.empty()) return fallback;
   const auto kib = parse_number<unsigned>(given);
-  if (!kib) fail_from(From::Domain, Code::XmlError, "'", given, "' is no size of video memory");
+  if (!kib || *kib > kMaxVideoKib) fail_from(From::Domain, Code::XmlError, "'", given, "' is no size of video memory");
   return std::to_string(std::bit_ceil(*kib));
 }
 
@@ -47,7 +49,8 @@ void complete_video_model(Element& model, bool primary) {
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty() && value != "0") attributes.emplace_back(name, value);
   };
-  add("ram", qxl && old("ram").empty() ? "65536" : old("ram"));
+  // 0 is not printed, so it would be this when it is read again.
+  add("ram", qxl && (old("ram").empty() || old("ram") == "0") ? "65536" : old("ram"));
   if (qxl || vga || type == "xen")
     add("vram", video_memory(old("vram"), qxl ? "65536" : vga ? "16384" : "4096"));
   else

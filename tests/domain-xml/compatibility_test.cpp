@@ -108,6 +108,10 @@ const Case kCases[] = {
      {.devices = "<video><model type='vga' vram='5'/></video>"},
      {"<model type='vga' vram='8' heads='1' primary='yes'/>"},
      {}},
+    {"NoVideoMemoryIsTheUsual",  // found by fuzzing
+     {.devices = "<video><model type='qxl' ram='0'/></video>"},
+     {"<model type='qxl' ram='65536' vram='65536'"},
+     {}},
     {"VncListens",
      {.devices = "<graphics type='vnc'/><video><model type='vga'/></video>"},
      {"<graphics type='vnc' port='-1' autoport='yes'>\n      <listen type='address'/>"},

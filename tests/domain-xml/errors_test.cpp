@@ -257,6 +257,8 @@ const Refusal kRefusals[] = {
      devices("<disk><source file='/a'/><target dev='vda'/></disk><disk><source file='/b'/><target dev='vda'/></disk>"),
      Code::XmlError, From::Domain, "'vda'"},
     {"Input", devices("<input type='mouse'/>"), Code::InternalError, From::Domain, "'input'"},
+    {"VideoMemoryBeyondAllPowersOfTwo", devices("<video><model type='vga' vram='2147483649'/></video>"), Code::XmlError,
+     From::Domain, "'2147483649'"},
     {"Video", devices("<video/>"), Code::InternalError, From::Domain, "'video'"},
     {"Graphics", devices("<graphics type='vnc'/>"), Code::InternalError, From::Domain, "'graphics'"},
     {"MemoryDevice", devices("<memory model='dimm'/>"), Code::ConfigUnsupported, From::Domain, "'memory'"},
