@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "domain-xml/format_parts.hpp"
 #include "domain-xml/stored.hpp"
 #include "domain-xml/words.hpp"
@@ -10,18 +12,6 @@ std::string octal_mode(unsigned mode) {
   std::string text = "0000";
   for (std::size_t digit = 4; digit-- > 0; mode /= 8) text[digit] = static_cast<char>('0' + mode % 8);
   return text;
-}
-
-/// The driver element also without a type: what format an image has is worth keeping.
-void write_driver(Writer& writer, const Filesystem& filesystem) {
-  if (filesystem.driver_type.empty() && filesystem.driver_format.empty() && filesystem.driver_wrpolicy.empty() &&
-      !has_stored(filesystem.others, "driver"))
-    return;
-  writer.open("driver").attribute_if("type", std::string_view(filesystem.driver_type));
-  writer.attribute_if("format", std::string_view(filesystem.driver_format));
-  writer.attribute_if("wrpolicy", std::string_view(filesystem.driver_wrpolicy));
-  write_stored_rest(writer, filesystem.others, "driver");
-  writer.close();
 }
 
 void write_source(Writer& writer, const Filesystem& filesystem) {
@@ -61,14 +51,30 @@ void write_space_limit(Writer& writer, const char* name, const std::optional<std
 
 }  // namespace
 
+void write_driver(Writer& writer, std::initializer_list<std::pair<std::string_view, std::string_view>> attributes,
+                  const std::vector<Element>& others) {
+  const bool said = std::any_of(attributes.begin(), attributes.end(),
+                                [](const auto& attribute) { return !attribute.second.empty(); });
+  if (!said && !has_stored(others, "driver")) return;
+  writer.open("driver");
+  for (const auto& [name, value] : attributes) writer.attribute_if(name, value);
+  write_stored_rest(writer, others, "driver");
+  writer.close();
+}
+
 void write_filesystem(Writer& writer, const Filesystem& filesystem) {
   writer.open("filesystem").attribute("type", word_for(kFilesystemTypes, filesystem.type));
-  writer.attribute_if("accessmode", std::string_view(filesystem.access_mode));
-  writer.attribute_if("model", std::string_view(filesystem.model));
-  writer.attribute_if("multidevs", std::string_view(filesystem.multidevs));
+  writer.attribute_if("accessmode", filesystem.access_mode);
+  writer.attribute_if("model", filesystem.model);
+  writer.attribute_if("multidevs", filesystem.multidevs);
   if (filesystem.fmode) writer.attribute("fmode", octal_mode(*filesystem.fmode));
   if (filesystem.dmode) writer.attribute("dmode", octal_mode(*filesystem.dmode));
-  write_driver(writer, filesystem);
+  // Also without a type: what format an image has is worth keeping.
+  write_driver(writer,
+               {{"type", filesystem.driver_type},
+                {"format", filesystem.driver_format},
+                {"wrpolicy", filesystem.driver_wrpolicy}},
+               filesystem.others);
   write_stored_named(writer, filesystem.others, "binary");
   write_source(writer, filesystem);
   writer.open("target").attribute("dir", filesystem.target).close();

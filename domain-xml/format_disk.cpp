@@ -5,24 +5,13 @@ namespace domain_xml {
 
 namespace {
 
-void write_driver(Writer& writer, const Disk& disk) {
-  if (disk.driver_name.empty() && disk.driver_format.empty() && disk.driver_cache.empty() &&
-      !has_stored(disk.others, "driver"))
-    return;
-  writer.open("driver").attribute_if("name", std::string_view(disk.driver_name));
-  writer.attribute_if("type", std::string_view(disk.driver_format));
-  writer.attribute_if("cache", std::string_view(disk.driver_cache));
-  write_stored_rest(writer, disk.others, "driver");
-  writer.close();
-}
-
 void write_source(Writer& writer, const Disk& disk) {
   if (disk.source.empty() && !disk.other_source) return;
   writer.open("source");
   if (!disk.source.empty()) writer.attribute(disk.type == "block" ? "dev" : "file", disk.source);
   if (disk.other_source)
     for (const auto& [name, value] : disk.other_source->attributes) writer.attribute(name, value);
-  writer.attribute_if("startupPolicy", std::string_view(disk.startup_policy));
+  writer.attribute_if("startupPolicy", disk.startup_policy);
   if (disk.other_source)
     for (const Element& child : disk.other_source->children) write_stored(writer, child);
   writer.close();
@@ -38,7 +27,8 @@ void write_address(Writer& writer, const DriveAddress& address) {
 void write_disk(Writer& writer, const Disk& disk) {
   writer.open("disk").attribute("type", disk.type).attribute("device", disk.device);
   write_stored_rest(writer, disk.others, "attributes");
-  write_driver(writer, disk);
+  write_driver(writer, {{"name", disk.driver_name}, {"type", disk.driver_format}, {"cache", disk.driver_cache}},
+               disk.others);
   write_stored_named(writer, disk.others, "auth");
   write_source(writer, disk);
   write_stored_named(writer, disk.others, "backingStore");

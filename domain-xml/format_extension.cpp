@@ -11,7 +11,7 @@ std::string limit_text(const std::optional<std::uint64_t>& limit) {
 
 void write_overlay(Writer& writer, const RootOverlay& overlay) {
   writer.open("lxcell:overlay");
-  writer.attribute_if("directory", std::string_view(overlay.directory));
+  writer.attribute_if("directory", overlay.directory);
   if (overlay.memory_limit_kib) writer.attribute("size", *overlay.memory_limit_kib).attribute("unit", "KiB");
   writer.close();
 }

@@ -12,7 +12,7 @@ void write_usb_source(Writer& writer, const HostDevice& device) {
   const auto id = [&](const char* name, unsigned value) {
     writer.open(name).attribute("id", fmt::format("0x{:04x}", value)).close();
   };
-  writer.open("source").attribute_if("startupPolicy", std::string_view(device.startup_policy));
+  writer.open("source").attribute_if("startupPolicy", device.startup_policy);
   write_stored_rest(writer, device.others, "source-attributes");
   if (device.usb_product) {
     id("vendor", device.usb_product->vendor);
@@ -37,7 +37,7 @@ void write_host_device(Writer& writer, const HostDevice& device) {
   const bool capability = device.mode == HostDeviceMode::Capabilities;
   writer.open("hostdev").attribute("mode", word_for(kHostDeviceModes, device.mode)).attribute("type", device.type);
   if (!capability) writer.attribute("managed", device.managed ? "yes" : "no");
-  writer.attribute_if("model", std::string_view(device.model));
+  writer.attribute_if("model", device.model);
   write_stored_rest(writer, device.others, "attributes");
   write_stored_named(writer, device.others, "driver");
   if (capability)

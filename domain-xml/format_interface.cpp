@@ -28,9 +28,9 @@ std::string type_of(const Interface& interface, View view) {
 /// The network an interface belongs to, as the live forms show it.
 template <typename From>
 void write_network(Writer& writer, const From& from, View view) {
-  writer.attribute_if("network", std::string_view(from.network));
-  writer.attribute_if("portgroup", std::string_view(from.portgroup));
-  if (view != View::Inactive) writer.attribute_if("portid", std::string_view(from.port_id));
+  writer.attribute_if("network", from.network);
+  writer.attribute_if("portgroup", from.portgroup);
+  if (view != View::Inactive) writer.attribute_if("portid", from.port_id);
 }
 
 void write_source(Writer& writer, const InterfaceBridge& bridge, View view) {
@@ -78,8 +78,8 @@ void write_guest(Writer& writer, const Interface& interface, View view) {
   if (view == View::Inactive || (view == View::Live && dev == actual)) actual.clear();
   if (view == View::Live && dev.empty()) dev = actual;
   if (dev.empty() && actual.empty()) return;
-  writer.open("guest").attribute_if("dev", std::string_view(dev));
-  writer.attribute_if("actual", std::string_view(actual)).close();
+  writer.open("guest").attribute_if("dev", dev);
+  writer.attribute_if("actual", actual).close();
 }
 
 void write_names(Writer& writer, const Interface& interface, View view) {
@@ -100,11 +100,11 @@ void write_script(Writer& writer, const char* name, const std::string& path) {
 
 void write_ip(Writer& writer, const IpAddress& ip) {
   writer.open("ip").attribute("address", ip.address).attribute("family", ip.family);
-  writer.attribute_if("prefix", ip.prefix).attribute_if("peer", std::string_view(ip.peer)).close();
+  writer.attribute_if("prefix", ip.prefix).attribute_if("peer", ip.peer).close();
 }
 
 void write_route(Writer& writer, const Route& route) {
-  writer.open("route").attribute_if("family", std::string_view(route.family)).attribute("address", route.address);
+  writer.open("route").attribute_if("family", route.family).attribute("address", route.address);
   if (route.netmask.empty())
     writer.attribute_if("prefix", route.prefix);
   else
@@ -119,8 +119,8 @@ void write_interface(Writer& writer, const Interface& interface, View view) {
   writer.open("interface").attribute("type", type_of(interface, view));
   write_stored_rest(writer, interface.others, "attributes");
   writer.open("mac").attribute("address", format_mac(interface.mac));
-  writer.attribute_if("type", std::string_view(interface.mac_type));
-  writer.attribute_if("check", std::string_view(interface.mac_check)).close();
+  writer.attribute_if("type", interface.mac_type);
+  writer.attribute_if("check", interface.mac_check).close();
   std::visit([&](const auto& source) { write_source(writer, source, view); }, interface.source);
   write_port(writer, interface);
   for (const IpAddress& ip : interface.ips) write_ip(writer, ip);

@@ -9,12 +9,12 @@ void write_vlan(Writer& writer, const Vlan& vlan) {
   writer.open("vlan");
   if (vlan.trunk) writer.attribute("trunk", "yes");
   for (const VlanTag& tag : vlan.tags)
-    writer.open("tag").attribute("id", tag.id).attribute_if("nativeMode", std::string_view(tag.native_mode)).close();
+    writer.open("tag").attribute("id", tag.id).attribute_if("nativeMode", tag.native_mode).close();
   writer.close();
 }
 
 void write_virtual_port(Writer& writer, const VirtualPort& port) {
-  writer.open("virtualport").attribute_if("type", std::string_view(port.type));
+  writer.open("virtualport").attribute_if("type", port.type);
   if (!port.parameters.empty()) {
     writer.open("parameters");
     for (const char* name : kVirtualPortParameters)

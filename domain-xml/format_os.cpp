@@ -5,8 +5,8 @@ namespace domain_xml {
 
 void write_os(Writer& writer, const Os& os, const std::vector<Element>& others) {
   writer.open("os");
-  writer.open("type").attribute_if("arch", std::string_view(os.arch));
-  writer.attribute_if("machine", std::string_view(os.machine)).text(os.type).close();
+  writer.open("type").attribute_if("arch", os.arch);
+  writer.attribute_if("machine", os.machine).text(os.type).close();
   writer.leaf_if("init", os.init);
   for (const std::string& argument : os.init_args) writer.leaf("initarg", argument);
   for (const InitVariable& variable : os.init_env)

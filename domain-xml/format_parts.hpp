@@ -1,6 +1,11 @@
 // The parts of a domain document as text, one function each; private to this library.
 #pragma once
 
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "domain-xml/definition.hpp"
 #include "domain-xml/format.hpp"
 #include "domain-xml/writer.hpp"
@@ -24,6 +29,9 @@ void write_features(Writer& writer, const Features& features);
 void write_clock(Writer& writer, const Clock& clock);
 void write_devices(Writer& writer, const DomainDefinition& definition, View view);
 
+/// `<driver>` with those attributes that have a value and what is stored of it in `others`; nothing without either.
+void write_driver(Writer& writer, std::initializer_list<std::pair<std::string_view, std::string_view>> attributes,
+                  const std::vector<Element>& others);
 void write_disk(Writer& writer, const Disk& disk);
 void write_host_device(Writer& writer, const HostDevice& device);
 void write_ip(Writer& writer, const IpAddress& ip);

@@ -5,7 +5,7 @@ namespace domain_xml {
 
 void write_security_label(Writer& writer, const SecurityLabel& label, View view) {
   writer.open("seclabel").attribute("type", word_for(kSecurityLabelTypes, label.type));
-  writer.attribute_if("model", std::string_view(label.model));
+  writer.attribute_if("model", label.model);
   if (label.relabel) writer.attribute("relabel", *label.relabel ? "yes" : "no");
   if (label.type == SecurityLabelType::Static || view != View::Inactive) writer.leaf_if("label", label.label);
   if (view != View::Inactive) writer.leaf_if("imagelabel", label.image_label);

@@ -50,7 +50,7 @@ void write_numa_tune(Writer& writer, const std::optional<NumaTune>& tune) {
 
 void write_vcpu(Writer& writer, const DomainDefinition& definition) {
   writer.open("vcpu").attribute("placement", word_for(kVcpuPlacements, definition.vcpu_placement));
-  writer.attribute_if("cpuset", std::string_view(definition.cpuset)).attribute_if("current", definition.vcpus_current);
+  writer.attribute_if("cpuset", definition.cpuset).attribute_if("current", definition.vcpus_current);
   writer.text(std::to_string(definition.vcpus)).close();
 }
 

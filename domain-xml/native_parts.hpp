@@ -46,9 +46,8 @@ std::uint64_t native_bytes(const std::string& origin, const std::string& text);
 /// Rounded down as stock does, but never to 0, which would stand for no limit.
 std::uint64_t kib_of(std::uint64_t bytes);
 
-/// The pieces between blanks, or between `separator`, empty ones left out.
+/// The pieces between blanks.
 std::vector<std::string> split_blanks(std::string_view text);
-std::vector<std::string> split(std::string_view text, char separator);
 
 /// The parts of a definition that every conversion starts from and ends with: uuid, name, init, consoles, memory,
 /// whether the network is private.

@@ -86,14 +86,4 @@ std::vector<std::string> split_blanks(std::string_view text) {
   return pieces;
 }
 
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> pieces;
-  while (!text.empty()) {
-    const auto end = std::min(text.find(separator), text.size());
-    if (end != 0) pieces.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return pieces;
-}
-
 }  // namespace domain_xml

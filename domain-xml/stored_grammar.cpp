@@ -4,20 +4,11 @@
 #include <map>
 
 #include "domain-xml/stored_rules.hpp"
+#include "domain-xml/values.hpp"
 
 namespace domain_xml {
 
 namespace {
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> words;
-  while (!text.empty()) {
-    const auto end = std::min(text.find(separator), text.size());
-    if (end != 0) words.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return words;
-}
 
 bool take(std::string_view& rule, char mark) {
   if (!rule.starts_with(mark)) return false;
@@ -45,7 +36,7 @@ StoredAttribute parse_attribute(std::string_view rule) {
     attribute.fallback = rule.substr(0, words_at);
     rule.remove_prefix(words_at);
   }
-  if (take(rule, '=')) attribute.words = split(rule, '|');
+  if (take(rule, '=')) attribute.words = split<std::string_view>(rule, '|');
   return attribute;
 }
 
@@ -70,11 +61,12 @@ StoredChild parse_child(std::string_view rule, std::string_view parent) {
 
 StoredGrammar parse_rule(const StoredRule& rule) {
   StoredGrammar grammar;
-  for (const std::string_view word : split(rule.attributes, ' ')) grammar.attributes.push_back(parse_attribute(word));
+  for (const std::string_view word : split<std::string_view>(rule.attributes, ' '))
+    grammar.attributes.push_back(parse_attribute(word));
   grammar.has_size = rule.children == "#KiB";
   grammar.has_text = grammar.has_size || rule.children == "#";
   if (grammar.has_text) return grammar;
-  for (const std::string_view word : split(rule.children, ' '))
+  for (const std::string_view word : split<std::string_view>(rule.children, ' '))
     grammar.children.push_back(parse_child(word, rule.path));
   return grammar;
 }

@@ -2,12 +2,14 @@
 // no.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "domain-xml/node.hpp"
 
@@ -57,6 +59,18 @@ std::string word_attribute(const Node& node, const char* attribute, Words words)
 std::optional<bool> yes_no_attribute(const Node& node, const char* attribute);
 std::optional<bool> on_off_attribute(const Node& node, const char* attribute);
 std::string required_attribute(const Node& node, const char* attribute);
+
+/// The pieces between separators, empty ones left out: copies, or views into `text`.
+template <typename Piece = std::string>
+std::vector<Piece> split(std::string_view text, char separator) {
+  std::vector<Piece> pieces;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(separator), text.size());
+    if (end != 0) pieces.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return pieces;
+}
 
 /// Decimal digits only (leading blanks and one sign allowed, as libvirt does), in range; nullopt otherwise.
 std::optional<std::uint64_t> parse_unsigned(std::string_view text);
