@@ -17,9 +17,8 @@ using base::From;
 
 namespace {
 
-struct Free {
+struct FreeContext {
   void operator()(xmlRelaxNGParserCtxt* parser) const noexcept { xmlRelaxNGFreeParserCtxt(parser); }
-  void operator()(xmlRelaxNG* schema) const noexcept { xmlRelaxNGFree(schema); }
   void operator()(xmlRelaxNGValidCtxt* validator) const noexcept { xmlRelaxNGFreeValidCtxt(validator); }
 };
 
@@ -44,29 +43,30 @@ void on_error(void* data, xmlError* error) noexcept {
   }
 }
 
-std::unique_ptr<xmlRelaxNG, Free> read_schema(const std::string& path) {
-  base::open_file(path, O_RDONLY);  // libxml2 would report a missing file on the daemon's stderr
-  Complaints complaints;
-  const std::unique_ptr<xmlRelaxNGParserCtxt, Free> parser(xmlRelaxNGNewParserCtxt(path.c_str()));
-  if (!parser) throw std::bad_alloc();
-  xmlRelaxNGSetParserStructuredErrors(parser.get(), on_error, &complaints);
-  std::unique_ptr<xmlRelaxNG, Free> schema(xmlRelaxNGParse(parser.get()));
-  if (!schema) fail_from(From::Xml, Code::InternalError, "cannot read schema '", path, "': ", complaints.text);
-  return schema;
-}
-
 }  // namespace
 
-void validate_schema(std::string_view xml, const std::string& schema_path) {
+void Schema::Free::operator()(xmlRelaxNG* schema) const noexcept {
+  xmlRelaxNGFree(schema);
+}
+
+Schema::Schema(const std::string& path) : path_(path) {
+  base::open_file(path, O_RDONLY);  // libxml2 would report a missing file on the daemon's stderr
+  Complaints complaints;
+  const std::unique_ptr<xmlRelaxNGParserCtxt, FreeContext> parser(xmlRelaxNGNewParserCtxt(path.c_str()));
+  if (!parser) throw std::bad_alloc();
+  xmlRelaxNGSetParserStructuredErrors(parser.get(), on_error, &complaints);
+  schema_.reset(xmlRelaxNGParse(parser.get()));
+  if (!schema_) fail_from(From::Xml, Code::InternalError, "cannot read schema '", path, "': ", complaints.text);
+}
+
+void Schema::validate(std::string_view xml) const {
   const Document document(xml, "(domain_definition)");
-  // Read anew each time: a schema in use is not safe to share between threads, and validation is asked for rarely.
-  const auto schema = read_schema(schema_path);
-  const std::unique_ptr<xmlRelaxNGValidCtxt, Free> validator(xmlRelaxNGNewValidCtxt(schema.get()));
+  const std::unique_ptr<xmlRelaxNGValidCtxt, FreeContext> validator(xmlRelaxNGNewValidCtxt(schema_.get()));
   if (!validator) throw std::bad_alloc();
   Complaints complaints;
   xmlRelaxNGSetValidStructuredErrors(validator.get(), on_error, &complaints);
   if (xmlRelaxNGValidateDoc(validator.get(), document.raw()) == 0) return;
-  fail_from(From::Xml, Code::XmlInvalidSchema, "'", schema_path, "': element '", complaints.element, "' in line ",
+  fail_from(From::Xml, Code::XmlInvalidSchema, "'", path_, "': element '", complaints.element, "' in line ",
             complaints.line, ": ", complaints.text.empty() ? "is not valid" : complaints.text);
 }
 

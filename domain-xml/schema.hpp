@@ -1,13 +1,29 @@
 // RELAX NG validation (the VALIDATE flags): stricter than parsing, unknown elements and attributes are refused.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
+struct _xmlRelaxNG;
+
 namespace domain_xml {
 
-/// Throws XmlInvalidSchema naming `schema_path` and the first offending element with its line, XmlDetail for malformed
-/// text, SystemError or InternalError when the schema itself cannot be read.
-void validate_schema(std::string_view xml, const std::string& schema_path);
+/// Not to be shared between threads.
+class Schema {
+ public:
+  /// Throws SystemError or InternalError when it cannot be read.
+  explicit Schema(const std::string& path);
+  /// Throws XmlInvalidSchema naming the schema and the first offending element with its line, XmlDetail for malformed
+  /// text.
+  void validate(std::string_view xml) const;
+
+ private:
+  struct Free {
+    void operator()(_xmlRelaxNG* schema) const noexcept;
+  };
+  std::string path_;
+  std::unique_ptr<_xmlRelaxNG, Free> schema_;
+};
 
 }  // namespace domain_xml

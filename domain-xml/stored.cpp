@@ -43,6 +43,7 @@ void append_size(const Node& node, const StoredAttribute& rule, const std::strin
 }
 
 void parse_stored_attribute(const Node& node, const StoredAttribute& rule, Element& element) {
+  if (rule.dropped) return;
   const auto given = node.attribute(rule.name.c_str());
   if (!given && rule.required) fail_attribute_missing(node, rule.name.c_str());
   std::string value = given.value_or(rule.fallback);
@@ -123,8 +124,10 @@ Element made_up_element(std::string_view name, const std::string& path) {
 
 Element parse_stored(const Node& node, std::string_view path) {
   if (path == "address") return parse_address(node);
-  if (path == "devices/rng/backend" && node.attribute_text("model") == "egd") path = "devices/rng/backend/egd";
   const StoredGrammar& grammar = stored_grammar(path);
+  for (const StoredAttribute& attribute : grammar.attributes)
+    if (const auto own = path_of_word(path, attribute, node.attribute_text(attribute.name.c_str())); !own.empty())
+      return parse_stored(node, own);
   Element element{.name = node.name()};
   for (const StoredAttribute& attribute : grammar.attributes) parse_stored_attribute(node, attribute, element);
   if (grammar.has_size) {
@@ -148,6 +151,7 @@ void parse_stored_rest(const Node& node, std::string_view path, const char* name
 std::vector<Element> parse_stored_children(const Node& parent, std::string_view path) {
   std::vector<Element> elements;
   for (const StoredChild& rule : stored_grammar(path).children) {
+    if (rule.dropped) continue;
     if (rule.required && !parent.child(rule.name))
       base::fail_from(base::From::Domain, base::Code::XmlError, "element '", parent.name(), "' needs a child '",
                       rule.name, "'");

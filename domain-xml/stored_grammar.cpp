@@ -18,7 +18,7 @@ bool take(std::string_view& rule, char mark) {
 
 StoredAttribute parse_attribute(std::string_view rule) {
   StoredAttribute attribute;
-  const auto end = std::min(rule.find_first_of("#%+^~!?=:"), rule.size());
+  const auto end = std::min(rule.find_first_of("#%+^~$/!?=:"), rule.size());
   attribute.name = rule.substr(0, end);
   rule.remove_prefix(end);
   if (take(rule, '#')) {
@@ -29,6 +29,8 @@ StoredAttribute parse_attribute(std::string_view rule) {
   attribute.number = take(rule, '+');
   attribute.zero_is_none = take(rule, '^');
   attribute.size = take(rule, '~');
+  attribute.dropped = take(rule, '$');
+  attribute.selects = take(rule, '/');
   attribute.required = take(rule, '!');
   attribute.unsupported = take(rule, '?');
   if (take(rule, ':')) {
@@ -45,13 +47,14 @@ StoredChild parse_child(std::string_view rule, std::string_view parent) {
   const auto at = rule.find('@');
   if (at != std::string_view::npos) child.path = rule.substr(at + 1);
   child.name = rule.substr(0, at);
-  const auto marks_at = std::min(child.name.find_first_of("*?!<+&"), child.name.size());
+  const auto marks_at = std::min(child.name.find_first_of("*?!<+&$"), child.name.size());
   for (const char mark : child.name.substr(marks_at)) {
     child.repeats |= mark == '*' || mark == '<';
     child.sorted |= mark == '<';
     child.needs_content |= mark == '?';
     child.required |= mark == '!';
     child.made_up |= mark == '+';
+    child.dropped |= mark == '$';
     child.per_type |= mark == '&';
   }
   child.name = child.name.substr(0, marks_at);
@@ -77,14 +80,28 @@ std::map<std::string_view, StoredGrammar> parse_rules() {
   return grammars;
 }
 
+/// Taken apart once, because a document may have as many elements as it likes.
+const std::map<std::string_view, StoredGrammar>& grammars() {
+  static const auto kGrammars = parse_rules();
+  return kGrammars;
+}
+
 }  // namespace
 
 const StoredGrammar& stored_grammar(std::string_view path) {
-  // Once, because a document may have as many elements as it likes.
-  static const auto kGrammars = parse_rules();
   static const StoredGrammar kNothing;
-  const auto found = kGrammars.find(path);
-  return found == kGrammars.end() ? kNothing : found->second;
+  const auto found = grammars().find(path);
+  return found == grammars().end() ? kNothing : found->second;
+}
+
+bool has_stored_grammar(std::string_view path) {
+  return grammars().contains(path);
+}
+
+std::string path_of_word(std::string_view path, const StoredAttribute& attribute, std::string_view word) {
+  if (!attribute.selects) return {};
+  std::string own = std::string(path) + '/' + std::string(word);
+  return has_stored_grammar(own) ? own : std::string();
 }
 
 }  // namespace domain_xml

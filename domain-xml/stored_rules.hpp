@@ -9,11 +9,12 @@ namespace domain_xml {
 /// words, "name:b" and "name:b=a|b" stand for `b` when absent, "name#4" is a number printed as 0x and four digits,
 /// "name+" any other number, "name^" one that stands for none at 0, "name%" a list of processors, "name~" a size
 /// counted in the attribute "unit" and printed in KiB; behind "?" an unknown word is not supported instead of
-/// malformed. `children`: in order of printing; "name*" may repeat, of others the first counts, "name?" is dropped when
-/// nothing is in it, "name!" is required, "name<" repeats, sorted by its first attribute (words by their order),
-/// "name+" is made up when absent, "name@path" has the rule of that path and "name&@path" of that path and the parent's
-/// type; "#" keeps the element's text, "#KiB" a size. An element without a rule has neither. The rule "address" is that
-/// of the address's type.
+/// malformed; "name$" is known and dropped; "name/=a|b" has the rules of path/a and path/b, where there are such, in
+/// place of this one. `children`: in order of printing; "name*" may repeat, of others the first counts, "name?" is
+/// dropped when nothing is in it, "name!" is required, "name<" repeats, sorted by its first attribute (words by their
+/// order), "name+" is made up when absent, "name$" is known and dropped, "name@path" has the rule of that path and
+/// "name&@path" of that path and the parent's type; "#" keeps the element's text, "#KiB" a size. An element without a
+/// rule has neither. The rule "address" is that of the address's type.
 struct StoredRule {
   std::string_view path, attributes, children;
 };
@@ -237,7 +238,8 @@ inline constexpr StoredRule kStoredRules[] = {
 
     // Disks: those parts that make no difference to a device node.
     {"disk", "",
-     "auth backingStore@backing-store iotune? shareable transient serial wwn vendor product geometry? blockio? boot"},
+     "auth mirror$ backingStore@backing-store iotune? shareable transient serial wwn vendor product geometry? blockio? "
+     "boot"},
     {"disk/iotune", "",
      "total_bytes_sec? read_bytes_sec? write_bytes_sec? total_iops_sec? read_iops_sec? write_iops_sec? "
      "total_bytes_sec_max? read_bytes_sec_max? write_bytes_sec_max? total_iops_sec_max? read_iops_sec_max? "
@@ -297,7 +299,7 @@ inline constexpr StoredRule kStoredRules[] = {
      "protocol=nbd|rbd|sheepdog|gluster|iscsi|http|https|ftp|ftps|tftp|ssh|vxhs|nfs name query dir pool volume mode "
      "type path managed=yes|no namespace",
      "address@hostdev-pci/source/address host* snapshot config auth@disk/auth initiator "
-     "encryption@disk-source/encryption ssl readahead timeout seclabel*@source-seclabel"},
+     "encryption@disk-source/encryption ssl cookies$ readahead timeout seclabel*@source-seclabel"},
     {"disk-other-source/host", "name port transport socket", ""},
     {"disk-other-source/snapshot", "name!", ""},
     {"disk-other-source/config", "file!", ""},
@@ -357,7 +359,7 @@ inline constexpr StoredRule kStoredRules[] = {
     {"devices/smartcard/database", "", "#"},
     {"devices/channel", "type:pty",
      "source*?&@char/source protocol+?&@char/protocol log@char/log target! address@address"},
-    {"devices/channel/target", "type!?=guestfwd|virtio|xen name address port", ""},
+    {"devices/channel/target", "type!?=guestfwd|virtio|xen name address port state$", ""},
     {"devices/tpm", "model=tpm-tis|tpm-crb|tpm-spapr|spapr-tpm-proxy", "backend!"},
     {"devices/tpm/backend", "type!=passthrough|emulator|external version=1.2|2.0 persistent_state=yes|no",
      "device source encryption active_pcr_banks?"},
@@ -365,11 +367,31 @@ inline constexpr StoredRule kStoredRules[] = {
     {"devices/tpm/backend/source", "type mode path", ""},
     {"devices/tpm/backend/encryption", "secret!", ""},
     {"devices/tpm/backend/active_pcr_banks", "", "sha1 sha256 sha384 sha512"},
-    {"devices/graphics",
-     "type!=vnc|spice|sdl|rdp|desktop|egl-headless|dbus port autoport=yes|no websocket socket listen keymap "
-     "sharePolicy=allow-exclusive|force-shared|ignore powerControl=yes|no display xauth fullscreen=yes|no",
-     "listen*"},
-    {"devices/graphics/listen", "type!=none|address|network|socket address network socket", ""},
+    {"devices/graphics", "type/!=vnc|spice|sdl|rdp|desktop|egl-headless|dbus", ""},
+    {"devices/graphics/vnc",
+     "type!=vnc port autoport=yes|no websocket socket listen keymap "
+     "sharePolicy=allow-exclusive|force-shared|ignore powerControl=yes|no passwd$ passwdValidTo$ connected$",
+     "listen*@graphics/listen"},
+    {"devices/graphics/spice",
+     "type!=spice port tlsPort autoport=yes|no listen keymap defaultMode=any|secure|insecure passwd$ passwdValidTo$ "
+     "connected$",
+     "listen*+@graphics/listen channel*@graphics/channel image@graphics/compression jpeg@graphics/compression "
+     "zlib@graphics/compression playback@graphics/compression streaming@graphics/mode mouse@graphics/mode "
+     "clipboard@graphics/clipboard filetransfer@graphics/filetransfer gl@graphics/gl"},
+    {"devices/graphics/sdl", "type!=sdl display xauth fullscreen=yes|no", "gl@graphics/gl"},
+    {"devices/graphics/rdp", "type!=rdp port:0 autoport=yes|no replaceUser=yes|no multiUser=yes|no listen",
+     "listen*+@graphics/listen"},
+    {"devices/graphics/desktop", "type!=desktop display fullscreen=yes|no", ""},
+    {"devices/graphics/egl-headless", "type!=egl-headless", "gl@graphics/gl"},
+    {"devices/graphics/dbus", "type!=dbus p2p=yes|no address", "gl@graphics/gl audio@devices/sound/audio"},
+    {"graphics/listen", "type:address=none|address|network|socket address network socket", ""},
+    {"graphics/channel",
+     "name!=main|display|inputs|cursor|playback|record|smartcard|usbredir mode!=any|secure|insecure", ""},
+    {"graphics/compression", "compression!", ""},
+    {"graphics/mode", "mode!", ""},
+    {"graphics/clipboard", "copypaste!=yes|no", ""},
+    {"graphics/filetransfer", "enable!=yes|no", ""},
+    {"graphics/gl", "enable=yes|no rendernode", ""},
     {"devices/sound", "model!=sb16|es1370|pcspk|ac97|ich6|ich9|usb|ich7", "codec* audio address@address"},
     {"devices/sound/codec", "type!=duplex|micro|output", ""},
     {"devices/sound/audio", "id!", ""},
@@ -403,8 +425,8 @@ inline constexpr StoredRule kStoredRules[] = {
     {"devices/rng", "model!?=virtio|virtio-transitional|virtio-non-transitional",
      "rate backend! driver? address@address"},
     {"devices/rng/rate", "bytes! period", ""},
-    {"devices/rng/backend", "model!=random|egd|builtin type", "#"},
-    {"devices/rng/backend/egd", "model! type", "source*?&@char/source protocol+?&@char/protocol"},
+    {"devices/rng/backend", "model/!=random|egd|builtin type", "#"},
+    {"devices/rng/backend/egd", "model!=egd type", "source*?&@char/source protocol+?&@char/protocol"},
     {"devices/rng/driver", "iommu=on|off ats=on|off packed=on|off page_per_vq=on|off", ""},
     {"devices/nvram", "", "address@address"},
     {"devices/panic", "model?=isa|pseries|hyperv|s390", "address@address"},

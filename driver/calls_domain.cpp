@@ -24,7 +24,8 @@ using rpc::Run;
 namespace proc = rpc::proc;
 
 DomainDefinition read_definition(const Services& services, const std::string& xml, bool against_schema) {
-  if (against_schema) domain_xml::validate_schema(xml, services.schema_path);
+  // Read anew each time: validation is asked for rarely, and threads cannot share a schema.
+  if (against_schema) domain_xml::Schema(services.schema_path).validate(xml);
   return accept_definition(domain_xml::parse_domain(xml), services.defaults);
 }
 

@@ -19,6 +19,11 @@ std::string dump(const std::string& xml) {
   return format_domain(define(xml), View::Inactive);
 }
 
+const Schema& our_schema() {
+  static const Schema schema(SOURCE_DIR "/schemas/lxcell-domain.rng");
+  return schema;
+}
+
 std::optional<base::Error> error_of(const std::function<void()>& call) {
   try {
     call();

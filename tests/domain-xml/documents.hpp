@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "domain-xml/defaults.hpp"
 #include "domain-xml/definition.hpp"
+#include "domain-xml/schema.hpp"
 
 namespace domain_xml {
 
@@ -28,6 +29,9 @@ std::string document(const Pieces& pieces);
 DomainDefinition define(const std::string& xml);
 /// Its inactive dump, or one member of it.
 std::string dump(const std::string& xml);
+
+/// schemas/lxcell-domain.rng
+const Schema& our_schema();
 
 /// The error `call` throws; nothing when it does not.
 std::optional<base::Error> error_of(const std::function<void()>& call);

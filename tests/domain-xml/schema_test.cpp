@@ -7,10 +7,8 @@
 namespace domain_xml {
 namespace {
 
-const std::string kSchema = SOURCE_DIR "/schemas/lxcell-domain.rng";
-
 std::optional<base::Error> schema_error(const std::string& xml) {
-  return error_of([&] { validate_schema(xml, kSchema); });
+  return error_of([&] { our_schema().validate(xml); });
 }
 
 TEST(Schema, AcceptsADocument) {
@@ -24,15 +22,14 @@ TEST(Schema, NamesItselfElementAndLine) {
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->code(), base::Code::XmlInvalidSchema);
   EXPECT_EQ(error->from(), base::From::Xml);
-  for (const std::string& part : {kSchema, std::string("'memory'"), std::string("line 3")})
+  for (const char* part : {"/schemas/lxcell-domain.rng", "'memory'", "line 3"})
     EXPECT_NE(error->message().find(part), std::string::npos) << error->message();
 }
 
 TEST(Schema, RefusesWhatParsingIgnores) {
   for (const Pieces& pieces :
        {Pieces{.top = "<colour/>"}, Pieces{.devices = "<teapot/>"}, Pieces{.devices = "<console polished='yes'/>"},
-        Pieces{.type = "type='lxc' flavour='x'"}, Pieces{.top = "<vcpu>1</vcpu><vcpu>2</vcpu>"},
-        Pieces{.top = "<metadata><plain/></metadata>"}}) {
+        Pieces{.type = "type='lxc' flavour='x'"}, Pieces{.top = "<vcpu>1</vcpu><vcpu>2</vcpu>"}}) {
     ASSERT_FALSE(error_of([&] { define(document(pieces)); }).has_value());
     EXPECT_TRUE(schema_error(document(pieces)).has_value()) << document(pieces);
   }
@@ -52,7 +49,7 @@ TEST(Schema, MalformedTextIsAnErrorOfItsOwn) {
 }
 
 TEST(Schema, MissingSchemaIsNamed) {
-  const auto error = error_of([] { validate_schema(document({}), "/nonexistent.rng"); });
+  const auto error = error_of([] { Schema("/nonexistent.rng"); });
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->code(), base::Code::SystemError);
   EXPECT_NE(error->message().find("/nonexistent.rng"), std::string::npos);

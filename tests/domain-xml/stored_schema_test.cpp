@@ -20,17 +20,25 @@ std::string define_name(std::string_view kind, std::string_view path) {
   return name;
 }
 
-bool has_rule(std::string_view path) {
-  for (const StoredRule& rule : kStoredRules)
-    if (rule.path == path) return true;
-  return path == "address";
+/// The rules one of which holds at `path`: its own, unless every word has one, and those of words.
+std::vector<std::string> rules_for(const std::string& path) {
+  std::vector<std::string> paths;
+  bool own_holds = true;
+  for (const StoredAttribute& attribute : stored_grammar(path).attributes) {
+    for (const std::string_view word : attribute.words)
+      if (const auto of_word = path_of_word(path, attribute, word); !of_word.empty()) paths.push_back(of_word);
+    if (attribute.selects) own_holds = paths.size() < attribute.words.size();
+  }
+  if (own_holds) paths.push_back(path);
+  return paths;
 }
 
-void write_value(Writer& writer, const StoredAttribute& attribute) {
+void write_value(Writer& writer, std::string_view path, const StoredAttribute& attribute) {
   if (attribute.number) writer.open("data").attribute("type", "unsignedInt").close();
   if (attribute.words.empty()) return;
   writer.open("choice");
-  for (const std::string_view word : attribute.words) writer.leaf("value", word);
+  for (const std::string_view word : attribute.words)
+    if (path_of_word(path, attribute, word).empty()) writer.leaf("value", word);
   writer.close();
 }
 
@@ -38,10 +46,10 @@ void write_unit(Writer& writer) {
   writer.open("optional").open("attribute").attribute("name", "unit").close().close();
 }
 
-void write_attribute(Writer& writer, const StoredAttribute& attribute) {
+void write_attribute(Writer& writer, std::string_view path, const StoredAttribute& attribute) {
   if (!attribute.required) writer.open("optional");
   writer.open("attribute").attribute("name", attribute.name);
-  write_value(writer, attribute);
+  write_value(writer, path, attribute);
   writer.close();
   if (!attribute.required) writer.close();
   if (attribute.size) write_unit(writer);
@@ -51,12 +59,21 @@ bool may_have_alias(std::string_view parent) {
   return parent == "devices";
 }
 
+void write_contents(Writer& writer, const std::string& path) {
+  const std::vector<std::string> paths = rules_for(path);
+  if (paths.size() > 1) writer.open("choice");
+  for (const std::string& one : paths) writer.open("ref").attribute("name", define_name("content", one)).close();
+  if (paths.size() > 1) writer.close();
+}
+
 void write_child(Writer& writer, const StoredChild& child, std::string_view parent) {
   if (!child.required) writer.open(child.repeats ? "zeroOrMore" : "optional");
   writer.open("element").attribute("name", child.name);
   if (may_have_alias(parent)) writer.open("interleave").open("ref").attribute("name", "alias").close();
-  if (has_rule(child.path))
-    writer.open("ref").attribute("name", define_name("content", child.path)).close();
+  if (child.dropped)
+    writer.open("ref").attribute("name", "anyContent").close();
+  else if (has_stored_grammar(child.path) || child.path == "address")
+    write_contents(writer, child.path);
   else
     writer.empty("empty");
   if (may_have_alias(parent)) writer.close();
@@ -78,7 +95,7 @@ void write_content(Writer& writer, std::string_view path, const StoredGrammar& g
     if (type_of_address)
       writer.open("attribute").attribute("name", "type").leaf("value", path.substr(path.find('/') + 1)).close();
     else
-      write_attribute(writer, attribute);
+      write_attribute(writer, path, attribute);
   }
   if (grammar.has_size) write_unit(writer);
   if (grammar.has_text)
@@ -110,7 +127,8 @@ std::string stored_schema() {
   writer.open("grammar").attribute("xmlns", "http://relaxng.org/ns/structure/1.0");
   writer.attribute("datatypeLibrary", "http://www.w3.org/2001/XMLSchema-datatypes");
   for (const StoredRule& rule : kStoredRules) {
-    const StoredGrammar grammar = stored_grammar(rule.path);
+    const StoredGrammar& grammar = stored_grammar(rule.path);
+    if (rules_for(std::string(rule.path)).back() != rule.path) continue;
     write_content(writer, rule.path, grammar);
     if (!grammar.children.empty()) write_children(writer, rule.path, grammar);
   }
