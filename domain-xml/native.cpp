@@ -1,6 +1,7 @@
 #include "domain-xml/native.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/error.hpp"
 #include "domain-xml/format.hpp"
@@ -107,12 +108,13 @@ std::vector<std::string> lost_lines(const DomainDefinition& given, const DomainD
       found.push_back(line.substr(std::min(line.find_first_not_of(' '), line.size())));
     return found;
   };
-  std::vector<std::string> kept = lines(got), lost;
-  std::sort(kept.begin(), kept.end());
+  std::unordered_map<std::string, std::size_t> kept;
+  for (std::string& line : lines(got)) ++kept[std::move(line)];
+  std::vector<std::string> lost;
   for (std::string& line : lines(wanted)) {
-    const auto same = std::lower_bound(kept.begin(), kept.end(), line);
-    if (same != kept.end() && *same == line)
-      kept.erase(same);
+    const auto same = kept.find(line);
+    if (same != kept.end() && same->second != 0)
+      --same->second;
     else if (!line.starts_with("</"))
       lost.push_back(std::move(line));
   }

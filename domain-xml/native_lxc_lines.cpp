@@ -103,6 +103,7 @@ void forget(std::vector<LxcLine>& lines, const std::string& key) {
 
 std::vector<LxcLine> read_lxc_lines(std::string_view text) {
   std::vector<LxcLine> lines;
+  std::size_t settings = 0;  // also those forgotten again, each of which looked at all before it
   OldNetworks networks;
   for (unsigned number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
@@ -114,7 +115,7 @@ std::vector<LxcLine> read_lxc_lines(std::string_view text) {
       forget(lines, line.key);
     else
       lines.push_back(std::move(line));
-    if (lines.size() > kMaxLines)
+    if (++settings > kMaxLines)
       base::fail(base::Code::ConfigUnsupported, "line ", number, ": more than ", kMaxLines, " settings");
   }
   return lines;

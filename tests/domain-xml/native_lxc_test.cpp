@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "domain-xml/format.hpp"
 #include "domain-xml/parse.hpp"
 #include "native_documents.hpp"
@@ -315,6 +317,12 @@ TEST(NativeLxc, HostileText) {
   std::string many = kBase;
   for (int i = 0; i < 20000; ++i) many += "lxc.x" + std::to_string(i) + " = y\nlxc.z =\n";
   EXPECT_EQ(code(many), Code::ConfigUnsupported);
+  std::string forgetful = kBase;
+  for (int i = 0; i < 9000; ++i) forgetful += "lxc.x" + std::to_string(i) + " = y\n";
+  for (int i = 0; i < 1000000; ++i) forgetful += "a=\n";
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(code(forgetful), Code::ConfigUnsupported);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   const std::string whole = native_file("everything.conf");
   for (std::size_t length = 0; length < whole.size(); ++length) code(whole.substr(0, length));
 }
