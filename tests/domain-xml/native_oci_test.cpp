@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "domain-xml/format.hpp"
+#include "domain-xml/native_parts.hpp"
 #include "domain-xml/parse.hpp"
 #include "native_documents.hpp"
 
@@ -144,6 +145,26 @@ TEST_P(OciRefuses, NamingThePath) {
 
 INSTANTIATE_TEST_SUITE_P(Values, OciRefuses, testing::ValuesIn(kRefusals),
                          [](const auto& test) { return test.param.title; });
+
+/// What was read is written in full on the first trip back, also of configurations that leave things open or misspell
+/// them: their memory is a limit then, and their capabilities are named (all found by fuzzing).
+TEST(NativeOci, TheFirstTripBackLosesNothing) {
+  const std::string process = R"({"args": ["/bin/sh"], "capabilities": {"bounding": ["CAP_CHOWN"]}})";
+  for (const OciPieces& pieces :
+       {OciPieces{.process = process, .resources = R"({"memory": {"swap": 1073741824, "reservation": 536870912}})"},
+        OciPieces{.process = process, .resources = "{}"},
+        OciPieces{.process = process, .namespaces = R"([{"type":"pid"},{"type":"ipb"},{"type":"networl"}])"},
+        OciPieces{.process = process, .namespaces = R"([{"type":"ipb","path":"/proc/7/ns/ipc"},{"type":"network"}])"},
+        OciPieces{.process = process, .resources = R"({"unified": {"memory.max": "1000000", "memory.swap.max": "1"}})"},
+        OciPieces{.process = R"({"capabilities": {"boundinh": ["CAP_CHOWN"]}})"}}) {
+    DomainDefinition definition = read(pieces);
+    const DomainDefinition again = convert_native(kOci, to_native(kOci, definition)).definition;
+    EXPECT_THAT(lost_lines(definition, again), IsEmpty());
+    definition.memory_tune.hard_limit_kib = definition.memory_kib;
+    EXPECT_TRUE(again == definition) << format_domain(definition, View::Inactive)
+                                     << format_domain(again, View::Inactive);
+  }
+}
 
 TEST(NativeOci, NothingIsLeftOutOfAPlainConfiguration) {
   EXPECT_THAT(notes({}), IsEmpty());
