@@ -43,6 +43,51 @@ void on_error(void* data, xmlError* error) noexcept {
   }
 }
 
+bool is_valid(xmlRelaxNG* schema, const Document& document, Complaints& complaints) {
+  const std::unique_ptr<xmlRelaxNGValidCtxt, FreeContext> validator(xmlRelaxNGNewValidCtxt(schema));
+  if (!validator) throw std::bad_alloc();
+  xmlRelaxNGSetValidStructuredErrors(validator.get(), on_error, &complaints);
+  return xmlRelaxNGValidateDoc(validator.get(), document.raw()) == 0;
+}
+
+/// Where elements may come in any order, libxml2 names only the one around them. So each is taken out for a moment: the
+/// one without which the document is valid is the one to name, and in it again.
+class Search {
+ public:
+  Search(xmlRelaxNG* schema, const Document& document) : schema_(schema), document_(document) {}
+
+  /// Nothing when there is more than one, or too much to try.
+  Node innermost(const Node& parent) {
+    for (const Node& child : parent.all_children()) {
+      if (tries_ == 0) return {};
+      --tries_;
+      if (!is_valid_without(child.raw())) continue;
+      const Node inner = innermost(child);
+      return inner ? inner : child;
+    }
+    return {};
+  }
+
+ private:
+  bool is_valid_without(xmlNode* node) {
+    xmlNode *const parent = node->parent, *const next = node->next;
+    xmlUnlinkNode(node);
+    Complaints ignored;
+    const bool valid = is_valid(schema_, document_, ignored);
+    if (next != nullptr)
+      xmlAddPrevSibling(next, node);
+    else
+      xmlAddChild(parent, node);
+    return valid;
+  }
+
+  xmlRelaxNG* schema_;
+  const Document& document_;
+  int tries_ = 500;
+};
+
+constexpr std::size_t kMaxSearchedBytes = 64 * 1024;
+
 }  // namespace
 
 void Schema::Free::operator()(xmlRelaxNG* schema) const noexcept {
@@ -61,13 +106,15 @@ Schema::Schema(const std::string& path) : path_(path) {
 
 void Schema::validate(std::string_view xml) const {
   const Document document(xml, "(domain_definition)");
-  const std::unique_ptr<xmlRelaxNGValidCtxt, FreeContext> validator(xmlRelaxNGNewValidCtxt(schema_.get()));
-  if (!validator) throw std::bad_alloc();
   Complaints complaints;
-  xmlRelaxNGSetValidStructuredErrors(validator.get(), on_error, &complaints);
-  if (xmlRelaxNGValidateDoc(validator.get(), document.raw()) == 0) return;
-  fail_from(From::Xml, Code::XmlInvalidSchema, "'", path_, "': element '", complaints.element, "' in line ",
-            complaints.line, ": ", complaints.text.empty() ? "is not valid" : complaints.text);
+  if (is_valid(schema_.get(), document, complaints)) return;
+  const auto refuse = [&](const std::string& element, long line, const std::string& why) {
+    fail_from(From::Xml, Code::XmlInvalidSchema, "'", path_, "': element '", element, "' in line ", line, ": ", why);
+  };
+  if (xml.size() <= kMaxSearchedBytes)
+    if (const Node odd = Search(schema_.get(), document).innermost(document.root()))
+      refuse(odd.name(), odd.line(), "cannot be there, or not like that");
+  refuse(complaints.element, complaints.line, complaints.text.empty() ? "is not valid" : complaints.text);
 }
 
 }  // namespace domain_xml

@@ -116,6 +116,12 @@ const Case kCases[] = {
      {.devices = "<graphics type='vnc'/><video><model type='vga'/></video>"},
      {"<graphics type='vnc' port='-1' autoport='yes'>\n      <listen type='address'/>"},
      {}},
+    {"SpiceKeepsAllButPasswords",
+     {.devices = "<graphics type='spice' tlsPort='5901' passwd='secret'><gl enable='no'/><image compression='off'/>"
+                 "</graphics><video><model type='qxl'/></video>"},
+     {"<graphics type='spice' tlsPort='5901'>\n      <listen type='address'/>\n      <image compression='off'/>\n"
+      "      <gl enable='no'/>"},
+     {"secret"}},
     {"TcpConsole",
      {.devices = "<console type='tcp'><source host='h' service='1'/></console>"},
      {"<source mode='connect' host='h' service='1'/>\n      <protocol type='raw'/>"},

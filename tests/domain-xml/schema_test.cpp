@@ -26,6 +26,26 @@ TEST(Schema, NamesItselfElementAndLine) {
     EXPECT_NE(error->message().find(part), std::string::npos) << error->message();
 }
 
+TEST(Schema, NamesTheElementAmongOthersInAnyOrder) {
+  for (const auto& [devices, element] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"<console/>\n<console polished='yes'/>\n<console/>", "'console' in line 2"},
+           {"<console/>\n<interface type='ethernet'>\n<mtu size='1500'/><colour/></interface>", "'colour' in line 3"},
+           {"<rng model='virtio'>\n<backend model='random'/></rng><sound\n model='drum'/>", "'sound' in line 3"}}) {
+    const auto error = schema_error(document({.devices = devices}));
+    ASSERT_TRUE(error.has_value()) << devices;
+    EXPECT_NE(error->message().find(element), std::string::npos) << error->message();
+  }
+  EXPECT_NE(schema_error(document({.top = "<vcpu>2</vcpu>\n<colour/>"}))->message().find("'colour' in line 2"),
+            std::string::npos);
+}
+
+TEST(Schema, SeveralOddElementsAreRefusedToo) {
+  EXPECT_TRUE(schema_error(document({.top = "<colour/><shape/>"})).has_value());
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "<colour/>";
+  EXPECT_TRUE(schema_error(document({.top = many})).has_value());
+}
+
 TEST(Schema, RefusesWhatParsingIgnores) {
   for (const Pieces& pieces :
        {Pieces{.top = "<colour/>"}, Pieces{.devices = "<teapot/>"}, Pieces{.devices = "<console polished='yes'/>"},
