@@ -18,10 +18,11 @@ bool has_path(const Disk& disk) {
 
 void parse_source(const Node& source, Disk& disk) {
   if (!source) return;
-  disk.startup_policy = word_attribute(source, "startupPolicy", kStartupPolicies);
+  const std::string policy = word_attribute(source, "startupPolicy", kStartupPolicies);
   if (has_path(disk)) disk.source = source.attribute_text(disk.type == "block" ? "dev" : "file");
   Element kept = parse_stored(source, has_path(disk) ? "disk-source" : "disk-other-source");
   if (!has_path(disk) || !kept.children.empty()) disk.other_source = std::move(kept);
+  if (!disk.source.empty() || disk.other_source) disk.startup_policy = policy;  // of an empty drive it means nothing
 }
 
 void parse_driver(const Node& driver, Disk& disk) {

@@ -291,5 +291,12 @@ TEST_P(RoundTrip, DefaultsAndChecksChangeNothingThatIsComplete) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RoundTrip, testing::Range(1u, 13u));
 
+/// Found by fuzzing.
+TEST(RoundTrip, StartupPolicyOfAnEmptyDriveIsNone) {
+  const DomainDefinition definition = define(
+      document({.devices = "<disk device='cdrom'><source startupPolicy='optional'/><target dev='hdc'/></disk>"}));
+  EXPECT_TRUE(parse_status_domain(format_domain(definition, View::Status, 1)) == definition);
+}
+
 }  // namespace
 }  // namespace domain_xml
