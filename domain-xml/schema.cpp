@@ -86,6 +86,8 @@ class Search {
   int tries_ = 500;
 };
 
+/// libxml2's time grows with the square of the number of elements in any order.
+constexpr std::size_t kMaxValidatedBytes = 256 * 1024;
 constexpr std::size_t kMaxSearchedBytes = 64 * 1024;
 
 }  // namespace
@@ -105,6 +107,9 @@ Schema::Schema(const std::string& path) : path_(path) {
 }
 
 void Schema::validate(std::string_view xml) const {
+  if (xml.size() > kMaxValidatedBytes)
+    fail_from(From::Xml, Code::XmlError, "(domain_definition) of ", xml.size(),
+              " bytes is larger than what is validated, ", kMaxValidatedBytes, " bytes");
   const Document document(xml, "(domain_definition)");
   Complaints complaints;
   if (is_valid(schema_.get(), document, complaints)) return;

@@ -15,7 +15,7 @@ class Schema {
   /// Throws SystemError or InternalError when it cannot be read.
   explicit Schema(const std::string& path);
   /// Throws XmlInvalidSchema naming the schema and the first offending element with its line, XmlDetail for malformed
-  /// text.
+  /// text, XmlError for more than 256 KiB.
   void validate(std::string_view xml) const;
 
  private:

@@ -117,6 +117,68 @@ TEST(Hostile, ManyOfEverythingTakesBoundedTime) {
   within_limit({.top = "<cpu><model>m</model>" + repeated("<feature name='f#'/>", kBytes) + "</cpu>"});
 }
 
+TEST(Hostile, ValidationTakesBoundedTime) {
+  const auto start = std::chrono::steady_clock::now();
+  for (const char* device : {"<serial/>", "<controller type='ide'/>", "<teapot/>"}) {
+    (void)error_of([&] { our_schema().validate(document({.devices = repeated(device, 250 * 1024)})); });
+    const auto error = error_of([&] { our_schema().validate(document({.devices = repeated(device, 300 * 1024)})); });
+    ASSERT_TRUE(error.has_value());
+    EXPECT_EQ(error->code(), base::Code::XmlError);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+}
+
+/// One past the largest, and what does not fit 64 bits: refused, never cut to what fits.
+TEST(Hostile, NumbersOutOfRange) {
+  const auto refused = [](const Pieces& pieces, const std::string& number) {
+    const auto error = error_of([&] { define(document(pieces)); });
+    ASSERT_TRUE(error.has_value()) << document(pieces);
+    const bool named = error->message().find(number) != std::string::npos ||
+                       error->message().find("'target' of element 'idmap/uid'") != std::string::npos;
+    EXPECT_TRUE(named) << error->message();
+  };
+  const auto nic = [](const std::string& xml) {
+    return Pieces{.devices = "<interface type='network'><source network='n'/>" + xml + "</interface>"};
+  };
+  for (const std::string number : {"4294967296", "18446744073709551616", "-1", "1e3", "0x10", "1 2"}) {
+    refused({.top = "<vcpu>" + number + "</vcpu>"}, number);
+    refused({.top = "<vcpu current='" + number + "'>8</vcpu>"}, number);
+    refused({.top = "<idmap><uid start='0' target='" + number + "' count='1'/></idmap>"}, number);
+    refused(nic("<mtu size='" + number + "'/>"), number);
+    refused(nic("<vlan><tag id='" + number + "'/></vlan>"), number);
+    refused(nic("<ip address='10.0.0.1' prefix='" + number + "'/>"), number);
+    refused({.devices = "<controller type='ide' index='" + number + "'/>"}, number);
+  }
+  for (const std::string number : {"18446744073709551616", "-1", "much"}) {
+    refused({.memory = "<memory>" + number + "</memory>"}, number);
+    refused({.top = "<memtune><hard_limit>" + number + "</hard_limit></memtune>"}, number);
+    refused({.top = "<cputune><shares>" + number + "</shares></cputune>"}, number);
+    refused({.top = "<cputune><period>" + number + "</period></cputune>"}, number);
+    refused({.devices = "<filesystem type='ram'><source usage='" + number + "'/><target dir='/b'/></filesystem>"},
+            number);
+    refused(nic("<bandwidth><inbound average='" + number + "'/></bandwidth>"), number);
+  }
+  refused({.top = "<memtune><hard_limit unit='EiB'>8</hard_limit></memtune>"}, "8");
+  refused({.top = "<memtune><soft_limit unit='parsec'>8</soft_limit></memtune>"}, "'parsec'");
+  refused({.devices = "<filesystem type='ram'><source usage='8' units='EiB'/><target dir='/b'/></filesystem>"}, "8");
+}
+
+/// As libvirt: the first counts, except of what would make a different container.
+TEST(Hostile, SingletonsGivenTwice) {
+  const std::string xml = dump(document({.name = "<name>one</name><name>two</name>",
+                                         .memory = "<memory>65536</memory><memory>131072</memory>",
+                                         .os = "<type>exe</type><init>/one</init><init>/two</init>",
+                                         .top = "<title>one</title><title>two</title><vcpu>1</vcpu><vcpu>2</vcpu>"
+                                                "<on_crash>preserve</on_crash><on_crash>restart</on_crash>"}));
+  for (const char* first : {"<name>one<", ">65536</memory>", "<init>/one<", "<title>one<", ">1</vcpu>", ">preserve<"})
+    EXPECT_NE(xml.find(first), std::string::npos) << first << xml;
+  for (const char* second : {"two", "131072", ">2</vcpu>"}) EXPECT_EQ(xml.find(second), std::string::npos) << xml;
+  for (const char* twice :
+       {"<resource><partition>/a</partition></resource><resource><partition>/b</partition></resource>",
+        "<genid/><genid/>", "<numatune/><numatune/>"})
+    EXPECT_EQ(code_of(document({.top = twice})), base::Code::XmlError) << twice;
+}
+
 TEST(Hostile, BytesThatAreNoText) {
   using std::string_literals::operator""s;
   EXPECT_EQ(code_of("\0\0\0"s), base::Code::XmlDetail);
