@@ -171,7 +171,10 @@ void place_scsi_host_devices(std::vector<HostDevice>& devices) {
     if (device.type != "scsi") continue;
     if (!has_stored(device.others, "address")) {
       const std::string number = std::to_string(unit);
-      device.others.push_back(
+      const auto own = std::find_if(device.others.begin(), device.others.end(),
+                                    [](const Element& element) { return element.name == "attributes"; });
+      device.others.insert(  // where reading it again puts it
+          own,
           {.name = "address",
            .attributes = {{"type", "drive"}, {"controller", "0"}, {"bus", "0"}, {"target", "0"}, {"unit", number}}});
     }

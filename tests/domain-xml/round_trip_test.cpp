@@ -298,5 +298,13 @@ TEST(RoundTrip, StartupPolicyOfAnEmptyDriveIsNone) {
   EXPECT_TRUE(parse_status_domain(format_domain(definition, View::Status, 1)) == definition);
 }
 
+/// Found by fuzzing.
+TEST(RoundTrip, ScsiHostDeviceWithAttributesGetsAnAddress) {
+  const DomainDefinition definition = define(
+      document({.devices = "<hostdev mode='subsystem' type='scsi' rawio='yes'><source><adapter name='scsi_host0'/>"
+                           "<address bus='0' target='0' unit='0'/></source></hostdev>"}));
+  EXPECT_TRUE(parse_status_domain(format_domain(definition, View::Status, 1)) == definition);
+}
+
 }  // namespace
 }  // namespace domain_xml
