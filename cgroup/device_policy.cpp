@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "cgroup/bpf_code.hpp"
 #include "cgroup/text.hpp"
 
 namespace cgroup {
@@ -70,34 +71,15 @@ int parse_device_number(const std::string& text) {
 // The program, in registers: r2 device type, r3 access asked for, r4 major, r5 minor (struct bpf_cgroup_dev_ctx), r1
 // scratch.
 
-bpf_insn instruction(unsigned code, unsigned destination, unsigned source, int offset, int value) {
-  bpf_insn made{};
-  made.code = static_cast<__u8>(code);
-  made.dst_reg = static_cast<__u8>(destination & 0xF);
-  made.src_reg = static_cast<__u8>(source & 0xF);
-  made.off = static_cast<__s16>(offset);
-  made.imm = value;
-  return made;
-}
-
 bpf_insn load_word(unsigned destination, int offset) {
-  return instruction(BPF_LDX | BPF_MEM | BPF_W, destination, BPF_REG_1, offset, 0);
-}
-bpf_insn move(unsigned destination, unsigned source) {
-  return instruction(BPF_ALU64 | BPF_MOV | BPF_X, destination, source, 0, 0);
-}
-bpf_insn set(unsigned destination, int value) {
-  return instruction(BPF_ALU64 | BPF_MOV | BPF_K, destination, 0, 0, value);
+  return bpf_load(BPF_W, destination, BPF_REG_1, offset);
 }
 bpf_insn compute(unsigned operation, unsigned destination, int value) {
-  return instruction(BPF_ALU | operation | BPF_K, destination, 0, 0, value);
+  return bpf_code(BPF_ALU | operation | BPF_K, destination, 0, 0, value);
 }
 /// The jump's distance is filled in when the rule is complete.
 bpf_insn skip_unless(unsigned reg, int value) {
-  return instruction(BPF_JMP | BPF_JNE | BPF_K, reg, 0, 0, value);
-}
-bpf_insn leave() {
-  return instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+  return bpf_code(BPF_JMP | BPF_JNE | BPF_K, reg, 0, 0, value);
 }
 
 int kernel_access(const std::string& access) {
@@ -114,11 +96,11 @@ void add_rule(const DeviceRule& rule, std::vector<bpf_insn>& program) {
   if (rule.major >= 0) code.push_back(skip_unless(BPF_REG_4, rule.major));
   if (rule.minor >= 0) code.push_back(skip_unless(BPF_REG_5, rule.minor));
   // Anything asked for beyond what the rule gives means it does not apply.
-  code.push_back(move(BPF_REG_1, BPF_REG_3));
+  code.push_back(bpf_move(BPF_REG_1, BPF_REG_3));
   code.push_back(compute(BPF_AND, BPF_REG_1, ~kernel_access(rule.access)));
   code.push_back(skip_unless(BPF_REG_1, 0));
-  code.push_back(set(BPF_REG_0, 1));
-  code.push_back(leave());
+  code.push_back(bpf_set(BPF_REG_0, 1));
+  code.push_back(bpf_exit());
   for (std::size_t i = 0; i < code.size(); ++i)
     if (code[i].code == (BPF_JMP | BPF_JNE | BPF_K)) code[i].off = static_cast<__s16>(code.size() - i - 1);
   program.insert(program.end(), code.begin(), code.end());
@@ -171,13 +153,13 @@ std::vector<bpf_insn> device_program(const DeviceRules& rules) {
       load_word(BPF_REG_2, offsetof(bpf_cgroup_dev_ctx, access_type)),
       load_word(BPF_REG_4, offsetof(bpf_cgroup_dev_ctx, major)),
       load_word(BPF_REG_5, offsetof(bpf_cgroup_dev_ctx, minor)),
-      move(BPF_REG_3, BPF_REG_2),
+      bpf_move(BPF_REG_3, BPF_REG_2),
       compute(BPF_AND, BPF_REG_2, 0xFFFF),
       compute(BPF_RSH, BPF_REG_3, 16),
   };
   for (const auto& rule : merge_rules(rules)) add_rule(rule, program);
-  program.push_back(set(BPF_REG_0, 0));
-  program.push_back(leave());
+  program.push_back(bpf_set(BPF_REG_0, 0));
+  program.push_back(bpf_exit());
   return program;
 }
 

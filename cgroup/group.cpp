@@ -16,6 +16,7 @@
 #include "cgroup/device_policy.hpp"
 #include "cgroup/freezer.hpp"
 #include "cgroup/part.hpp"
+#include "cgroup/per_cpu_time.hpp"
 #include "cgroup/subtree_control.hpp"
 #include "cgroup/text.hpp"
 
@@ -430,6 +431,8 @@ Usage Group::usage(Ask asked, Keep keep) const {
     return part && part->mount.version == file.version ? &part->directory : nullptr;
   };
   Usage usage = impl_->stat_reader.read(asked, keep, find);
+  if (const Part* part = asks(asked, Ask::PerCpu) ? impl_->find("cpuacct") : nullptr; part && part->mount.version == 2)
+    usage.per_cpu_ns = read_per_cpu_time(part->directory);
   if (usage.blocks && usage.blocks->empty() && !blocks_are_counted(impl_->find("blkio")->mount)) usage.blocks.reset();
   return usage;
 }

@@ -83,7 +83,8 @@ class Group {
   void update(const Limits& limits);
   /// What the kernel enforces now; `devices` is not read back. Unlimited memory is absent.
   Limits limits() const;
-  /// Reads nothing but what is asked. Empty once the group is gone.
+  /// Reads nothing but what is asked. Empty once the group is gone. Throws OperationUnsupported for Ask::PerCpu where
+  /// read_per_cpu_time() does.
   Usage usage(Ask asked, Keep keep = Keep::Closed) const;
   /// Closes the files that usage() has kept open.
   void close_kept_files() const;

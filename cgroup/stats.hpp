@@ -54,7 +54,7 @@ struct Pressure {
 /// Absent is what was not asked, or what this host has no file for.
 struct Usage {
   std::optional<std::uint64_t> cpu_ns, cpu_user_ns, cpu_system_ns;
-  std::optional<std::vector<std::uint64_t>> per_cpu_ns;  // by CPU number; v1 only
+  std::optional<std::vector<std::uint64_t>> per_cpu_ns;  // by CPU number; on v2 read_per_cpu_time() has it
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> memory_limit_bytes;  // absent: unlimited
   std::optional<std::uint64_t> swap_bytes;          // in swap now

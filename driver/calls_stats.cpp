@@ -78,7 +78,8 @@ rpc::DomainGetCpuStatsRet per_cpu_stats(const DomainSnapshot& domain, const rpc:
     base::fail(Code::InvalidArg, "start_cpu ", args.start_cpu, " is beyond the last CPU, ", present.size() - 1);
   const cgroup::Usage usage = domain.running->usage(Ask::PerCpu, cgroup::Keep::Closed);
   if (!usage.per_cpu_ns)
-    base::fail(Code::OperationUnsupported, "the kernel counts per CPU in cgroup v1's controller 'cpuacct' only");
+    base::fail(Code::OperationUnsupported, "cgroup controller 'cpuacct' has no figures for domain '",
+               domain.identity.name, "'");
   const auto end = std::min(present.size(), first + args.ncpus);
   for (std::size_t cpu = first; cpu < end; ++cpu) {
     const bool known = present[cpu] && cpu < usage.per_cpu_ns->size();

@@ -1,10 +1,13 @@
 // Statistics of running containers, against what the containers did and what the kernel's own files say. Everything
 // holds on cgroup v1, v2 and both.
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <map>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -135,27 +138,80 @@ TEST_F(StatsTest, CpuTimeIsWhatTheContainerBurnt) {
   EXPECT_EQ(time(), frozen) << "paused: it burns nothing, and can still be asked";
 }
 
+bool kernel_before(int major, int minor) {
+  utsname names{};
+  int running[2] = {};
+  return ::uname(&names) == 0 && std::sscanf(names.release, "%d.%d", &running[0], &running[1]) == 2 &&
+         std::pair(running[0], running[1]) < std::pair(major, minor);
+}
+
+using Times = std::vector<unsigned long long>;
+
+/// CPU time by CPU; empty if that failed.
+Times each_cpu(virDomainPtr domain) {
+  const int cpus = virDomainGetCPUStats(domain, nullptr, 0, 0, 0, 0);
+  if (cpus <= 0) return {};
+  std::vector<virTypedParameter> each(static_cast<std::size_t>(cpus));
+  if (virDomainGetCPUStats(domain, each.data(), 1, 0, static_cast<unsigned>(cpus), 0) != 1) return {};
+  Times times;
+  for (const auto& cpu : each) times.push_back(cpu.value.ul);
+  return times;
+}
+
+unsigned long long sum_of(const Times& times) {
+  return std::accumulate(times.begin(), times.end(), 0ULL);
+}
+
+unsigned long long cpu_time(virDomainPtr domain) {
+  virTypedParameter totals[3];
+  return virDomainGetCPUStats(domain, totals, 3, -1, 1, 0) == 3 ? totals[0].value.ul : 0;
+}
+
 TEST_F(StatsTest, G3_TimePerCpu) {
   root_.set_init(": > /ready\nwhile :; do :; done\n");
+  const int last = virDomainGetCPUStats(create(xml("count", root_)), nullptr, 0, 0, 0, 0) - 1;
+  ASSERT_GE(last, 0) << describe(last_failure());
+  DomainXml definition = xml("stats", root_);
+  definition.elements = "<vcpu cpuset='" + std::to_string(last) + "'>1</vcpu>";
+  const Domain domain = create(definition);
+  const auto own = static_cast<std::size_t>(last);
+  const Times before = each_cpu(domain);
+  ASSERT_EQ(before.size(), own + 1) << describe(last_failure());
+  Times now;
+  EXPECT_TRUE(
+      eventually([&] { return (now = each_cpu(domain)).size() > own && now[own] > before[own] + 300'000'000; }));
+  for (std::size_t cpu = 0; cpu < own; ++cpu) {
+    EXPECT_GE(now[cpu], before[cpu]);
+    EXPECT_LT(now[cpu], before[cpu] + 100'000'000) << "it may not run on CPU " << cpu;
+  }
+  const auto earlier = cpu_time(domain);
+  const auto sum = sum_of(each_cpu(domain));
+  const auto later = cpu_time(domain);
+  EXPECT_GE(sum, earlier);
+  EXPECT_LE(sum, later + 1000) << "v2 tells the whole in microseconds";
+}
+
+TEST_F(StatsTest, G3_TimePerCpuOfGroupsThatAreGone) {
   const Domain domain = create(xml("stats", root_));
   ASSERT_TRUE(root_.wait_ready());
-  const int cpus = virDomainGetCPUStats(domain, nullptr, 0, 0, 0, 0);
-  ASSERT_GT(cpus, 0) << describe(last_failure());
-  std::vector<virTypedParameter> each(static_cast<std::size_t>(cpus));
-  const bool counted = !control_file(domain, "cpuacct/cpuacct.usage_percpu", "cpuacct.usage_percpu").empty();
-  const int got = virDomainGetCPUStats(domain, each.data(), 1, 0, static_cast<unsigned>(cpus), 0);
-  if (!counted) {
-    EXPECT_TRUE(fails_with(VIR_ERR_OPERATION_UNSUPPORTED, got)) << "cgroup v2 counts nothing per CPU";
-    EXPECT_NE(last_failure().message.find("cpuacct"), std::string::npos) << "it says why";
+  const std::string group = limits_folder(domain, "cpuacct") + "/gone";
+  const unsigned long long before = sum_of(each_cpu(domain));
+  ASSERT_GT(before, 0U) << describe(last_failure());
+  const Output burnt = shell("mkdir " + group + " && sh -c 'echo $$ > " + group +
+                             "/cgroup.procs && i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done'; cat " + group +
+                             "/cpu.stat " + group + "/cpuacct.usage 2>/dev/null; rmdir " + group);
+  // "usage_usec N" of v2, N nanoseconds of v1
+  const bool v2 = burnt.text.starts_with("usage_usec ");
+  const unsigned long long used = v2 ? 1000 * std::stoull(burnt.text.substr(11)) : std::stoull(burnt.text);
+  ASSERT_GT(used, 1'000'000U);
+  const Times now = each_cpu(domain);
+  if (v2 && kernel_before(6, 6)) {
+    EXPECT_TRUE(now.empty()) << "this kernel has forgotten where the group ran";
+    EXPECT_EQ(last_failure().code, VIR_ERR_OPERATION_UNSUPPORTED);
+    EXPECT_NE(last_failure().message.find("gone"), std::string::npos) << "it says why";
     return;
   }
-  ASSERT_EQ(got, 1) << describe(last_failure());
-  unsigned long long sum = 0;
-  for (const auto& cpu : each) sum += cpu.value.ul;
-  virTypedParameter totals[3];
-  ASSERT_EQ(virDomainGetCPUStats(domain, totals, 3, -1, 1, 0), 3);
-  EXPECT_GT(sum, 0U);
-  EXPECT_LE(sum, totals[0].value.ul) << "read later, so it is more";
+  EXPECT_GE(sum_of(now), before + used) << describe(last_failure());
 }
 
 TEST_F(StatsTest, MemoryIsWhatTheContainerHolds) {
