@@ -29,15 +29,52 @@ std::optional<Directory> Directory::open(const std::string& path) {
   return Directory(std::move(fd), path);
 }
 
+Directory::Use::Use(const Directory& directory) noexcept : held_(directory.fd_.get()) {
+  if (held_ < 0) opened_ = directory.reopen();
+}
+
+void Directory::spare() noexcept {
+  Handle handle;
+  handle.head()->handle_bytes = Handle::kRoom;
+  int mount = 0;
+  if (::name_to_handle_at(fd_.get(), "", handle.head(), &mount, AT_EMPTY_PATH) < 0) return;
+  handle_ = handle;
+  if (reopen()) return fd_.reset();
+  handle_.reset();
+}
+
+void Directory::hold() noexcept {
+  if (!handle_) return;
+  fd_ = reopen();
+  if (fd_) handle_.reset();
+}
+
+/// Empty once the directory is removed.
+base::Fd Directory::reopen() const noexcept {
+  if (!handle_) return {};
+  Handle handle = *handle_;
+  // Any directory of the same file system will do.
+  const std::string partition = path_.substr(0, path_.rfind('/'));
+  const base::Fd above(::open(partition.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  base::Fd fd(above ? ::open_by_handle_at(above.get(), handle.head(), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1);
+  if (!fd && errno == ESTALE) errno = ENOENT;
+  return fd;
+}
+
+base::Fd Directory::try_open(const char* file, int flags) const noexcept {
+  const Use here(*this);
+  return base::Fd(here.fd() < 0 ? -1 : ::openat(here.fd(), file, flags | O_CLOEXEC));
+}
+
 std::optional<Directory> Directory::child(const std::string& name) const {
-  base::Fd fd(::openat(fd_.get(), name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  base::Fd fd = try_open(name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
   if (!fd && errno == ENOENT) return std::nullopt;
   if (!fd) base::fail_errno(base::Code::SystemError, "cannot open cgroup '", path_, "/", name, "'");
   return Directory(std::move(fd), path_ + "/" + name);
 }
 
 std::optional<std::string> Directory::read(const std::string& file) const {
-  const base::Fd fd(::openat(fd_.get(), file.c_str(), O_RDONLY | O_CLOEXEC));
+  const base::Fd fd = try_open(file.c_str(), O_RDONLY);
   if (!fd) return std::nullopt;
   try {
     return base::read_all(fd.get());
@@ -47,7 +84,7 @@ std::optional<std::string> Directory::read(const std::string& file) const {
 }
 
 int Directory::try_write(const std::string& file, const std::string& text) const noexcept {
-  const base::Fd fd(::openat(fd_.get(), file.c_str(), O_WRONLY | O_CLOEXEC));
+  const base::Fd fd = try_open(file.c_str(), O_WRONLY);
   if (!fd) return errno;
   ssize_t put;
   do put = ::write(fd.get(), text.data(), text.size());
@@ -62,29 +99,32 @@ void Directory::write(const std::string& file, const std::string& text) const {
 }
 
 base::Fd Directory::open_file(const std::string& file, int flags) const {
-  base::Fd fd(::openat(fd_.get(), file.c_str(), flags | O_CLOEXEC));
+  base::Fd fd = try_open(file.c_str(), flags);
   if (!fd) base::fail_errno(base::Code::SystemError, "cannot open '", path_, "/", file, "'");
   return fd;
 }
 
 std::vector<std::string> Directory::children() const {
   std::vector<std::string> names;
-  const int fd = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), ::closedir);
-  if (!stream) {
-    ::close(fd);
-    return names;
-  }
+  base::Fd fd = try_open(".", O_RDONLY | O_DIRECTORY);
+  if (!fd) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd.get()), ::closedir);
+  if (!stream) return names;
+  fd.release();  // the stream's
   while (const dirent* entry = ::readdir(stream.get()))
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
   return names;
 }
 
 bool Directory::make_child(const std::string& name) const {
-  if (::mkdirat(fd_.get(), name.c_str(), kDirectoryMode) == 0) return true;
+  const Use here(*this);
+  if (here.fd() >= 0 && ::mkdirat(here.fd(), name.c_str(), kDirectoryMode) == 0) return true;
   if (errno == EEXIST) return false;
   base::fail_errno(base::Code::SystemError, "cannot create cgroup '", path_, "/", name, "'");
+}
+
+void Directory::remove_child(const char* name) const noexcept {
+  if (const Use here(*this); here.fd() >= 0) ::unlinkat(here.fd(), name, AT_REMOVEDIR);
 }
 
 void Directory::collect_processes(std::vector<int>& pids) const {
@@ -109,13 +149,15 @@ bool Directory::remove() const noexcept {
   try {
     // By way of "..", so that this directory's own parent is meant wherever it is; and only if the name still means
     // this one.
+    const Use use(*this);
+    if (use.fd() < 0) return errno == ENOENT;
     const std::string name = "../" + name_of(path_);
     struct stat here, there;
-    if (::fstat(fd_.get(), &here) < 0) return false;
-    if (::fstatat(fd_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT;
+    if (::fstat(use.fd(), &here) < 0) return false;
+    if (::fstatat(use.fd(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT;
     if (here.st_ino != there.st_ino || here.st_dev != there.st_dev) return true;
     for (const bool last_try : {false, true}) {
-      if (::unlinkat(fd_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENODEV) return true;
+      if (::unlinkat(use.fd(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENODEV) return true;
       if (last_try || !remove_children()) return false;
     }
   } catch (const std::exception&) {  // no memory for a name

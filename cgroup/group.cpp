@@ -366,11 +366,12 @@ bool Group::Impl::remove_now() noexcept {
 
 bool Group::Impl::remove(std::chrono::milliseconds limit) noexcept {
   const auto deadline = Clock::now() + limit;
+  for (auto& part : parts) part.directory.hold();
   Backoff backoff(kLongestRetryPause);
   while (!remove_now()) {
     if (Clock::now() >= deadline) return false;
     const Part* part = v2();
-    const base::Fd events(part ? ::openat(part->directory.fd(), "cgroup.events", O_RDONLY | O_CLOEXEC) : -1);
+    const base::Fd events = part ? part->directory.try_open("cgroup.events", O_RDONLY) : base::Fd();
     const bool populated = events && value_of(read_events(events.get()), "populated") == 1;
     backoff.wait(populated ? events.get() : -1);  // once v2 is empty, only the others' rmdir can tell
   }
@@ -435,6 +436,11 @@ Usage Group::usage(Ask asked, Keep keep) const {
     usage.per_cpu_ns = read_per_cpu_time(part->directory);
   if (usage.blocks && usage.blocks->empty() && !blocks_are_counted(impl_->find("blkio")->mount)) usage.blocks.reset();
   return usage;
+}
+
+void Group::spare_descriptors() {
+  for (auto& part : impl_->parts)
+    if (part.mount.version == 1) part.directory.spare();
 }
 
 void Group::close_kept_files() const {

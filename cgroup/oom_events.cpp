@@ -27,7 +27,7 @@ std::uint64_t count_below(const Directory& directory) {
 base::Fd register_v1(const Directory& directory) {
   base::Fd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!event) return {};
-  const base::Fd file(::openat(directory.fd(), kV1File, O_RDONLY | O_CLOEXEC));
+  const base::Fd file = directory.try_open(kV1File, O_RDONLY);
   if (!file) return {};
   const std::string line = std::to_string(event.get()) + " " + std::to_string(file.get());
   return directory.try_write("cgroup.event_control", line) == 0 ? std::move(event) : base::Fd();
@@ -50,8 +50,7 @@ std::optional<std::uint64_t> count_oom_kills(const OomSource& source) {
 std::optional<OomEvents> OomEvents::open(OomSource source) {
   const auto directory = Directory::open(source.directory);
   if (!directory) return std::nullopt;
-  base::Fd fd = source.version == 1 ? register_v1(*directory)
-                                    : base::Fd(::openat(directory->fd(), kV2File, O_RDONLY | O_CLOEXEC));
+  base::Fd fd = source.version == 1 ? register_v1(*directory) : directory->try_open(kV2File, O_RDONLY);
   if (!fd) return std::nullopt;
   return OomEvents(std::move(source), std::move(fd));
 }

@@ -87,8 +87,8 @@ void Part::make_leaves() const {
 
 bool Part::remove() const noexcept {
   // The usual case without listing anything; whatever else is there, Directory::remove() finds.
-  ::unlinkat(directory.fd(), kSupervisorLeaf, AT_REMOVEDIR);
-  ::unlinkat(directory.fd(), kPayloadLeaf, AT_REMOVEDIR);
+  directory.remove_child(kSupervisorLeaf);
+  directory.remove_child(kPayloadLeaf);
   return directory.remove();
 }
 

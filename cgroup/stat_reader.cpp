@@ -1,23 +1,17 @@
 #include "cgroup/stat_reader.hpp"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <string>
 
+#include "base/descriptors.hpp"
+
 namespace cgroup {
 namespace {
 
-/// The kernel gives out the lowest free number, so a high one means that descriptors run short.
-bool few_are_open(int fd) {
-  static const rlim_t half = [] {
-    rlimit limit{};
-    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : 0;
-  }();
-  return static_cast<rlim_t>(fd) < half;
-}
+constexpr unsigned kMostInUse = 92;  // the rest is for new containers and clients
 
 /// The whole text, made anew by the kernel as for every read from the start. nullopt: the group is gone (ENODEV) or the
 /// controller is off (EOPNOTSUPP).
@@ -47,10 +41,10 @@ Usage StatReader::read(Ask asked, Keep keep, const std::function<const Directory
     const Directory* directory = find(wanted);
     if (file) file->absent = !directory;
     if (!directory) return std::nullopt;
-    base::Fd fd(::openat(directory->fd(), wanted.name, O_RDONLY | O_CLOEXEC));
+    base::Fd fd = directory->try_open(wanted.name, O_RDONLY);
     if (!fd) return std::nullopt;
     const auto text = read_again(fd.get(), buffer);
-    if (text && keep == Keep::Open && few_are_open(fd.get())) file->fd = std::move(fd);
+    if (text && keep == Keep::Open && base::percent_in_use(fd.get()) < kMostInUse) file->fd = std::move(fd);
     return text;
   });
 }

@@ -12,7 +12,7 @@
 
 namespace cgroup {
 
-/// Whether files stay open for the next question. None is kept once half of RLIMIT_NOFILE is in use.
+/// Whether files stay open for the next question. None is kept once most of RLIMIT_NOFILE is in use.
 enum class Keep { Open, Closed };
 
 class StatReader {

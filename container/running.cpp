@@ -13,6 +13,7 @@
 #include <fstream>
 #include <mutex>
 
+#include "base/descriptors.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/affinity.hpp"
@@ -33,6 +34,7 @@ constexpr milliseconds kPatience{200};    // longer than any killed container of
 constexpr milliseconds kKillLimit{8000};  // then it counts as stuck in the kernel
 constexpr milliseconds kReleaseLimit{2000};
 constexpr milliseconds kRemoveLimit{50}, kRemoveAfterKillLimit{2000};
+constexpr unsigned kCrowd = 10;  // percent of the descriptors in use: from here on each container does with fewer
 
 template <typename Call>
 void logged(const std::string& name, const char* what, Call&& call) noexcept {
@@ -158,6 +160,8 @@ struct SupervisedContainer::Shared {
 
 SupervisedContainer::SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names, ContainerParts parts)
     : loop_(loop), names_(std::move(names)), shared_(std::make_shared<Shared>(loop, std::move(parts))) {
+  auto& group = shared_->parts.group;
+  if (group && base::percent_in_use(shared_->parts.supervisor.fd()) >= kCrowd) group->spare_descriptors();
   shared_->oom = report_for(shared_->parts);
   loop_.post([shared = shared_] {
     const auto wake = [weak = std::weak_ptr(shared)](std::uint32_t) {  // weak: it is what holds the watch

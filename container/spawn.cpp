@@ -13,6 +13,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/descriptors.hpp"
 #include "base/error.hpp"
 #include "container/supervisor_protocol.hpp"
 
@@ -26,6 +27,7 @@ struct ChildArguments {
   char* const* argv;
   char* const* envp;
   int null, log, control;
+  const rlimit* descriptors;
   int error;  // written by the child, which shares our memory
 };
 
@@ -46,6 +48,7 @@ __attribute__((no_sanitize("address", "undefined", "thread"))) int run_child(voi
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::setsid();
   ::umask(022);
+  ::setrlimit(RLIMIT_NOFILE, arguments.descriptors);
   if (::chdir("/") < 0 || ::dup2(arguments.null, 0) < 0 || ::dup2(arguments.log, 1) < 0 ||
       ::dup2(arguments.log, 2) < 0 || ::dup2(arguments.control, protocol::kControlFd) < 0 ||
       ::syscall(SYS_close_range, protocol::kControlFd + 1, ~0U, 0) < 0)
@@ -132,7 +135,8 @@ base::PidFd spawn_supervisor(const SpawnPlan& plan) {
   std::string name = plan.name, program = plan.program;
   char* const argv[] = {program.data(), name.data(), nullptr};
   char* const envp[] = {nullptr};
-  ChildArguments arguments{program.c_str(), argv, envp, null.get(), log.get(), control.get(), 0};
+  ChildArguments arguments{
+      program.c_str(), argv, envp, null.get(), log.get(), control.get(), &base::inherited_descriptor_limit(), 0};
   const auto stack = std::make_unique<std::byte[]>(kStackBytes);
 
   int pidfd = -1;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/descriptors.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "driver/background.hpp"
@@ -90,6 +91,7 @@ int main(int argc, char** argv) {
   const auto options = parse_options(argc, argv, exit_code);
   if (!options) return exit_code;
   ::umask(022);
+  base::raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);
   try {
     run(*options);

@@ -402,10 +402,51 @@ TEST_P(GroupKernel, StartsAtTheSameMomentShareANewPartition) {
   for (const auto& group : groups) EXPECT_EQ(reap(start(payload_of(*group), [] { return 7; })), 7);
 }
 
+std::ptrdiff_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+}
+
+TEST_P(GroupKernel, ServesWithDescriptorsSpared) {
+  Group group = create("spared");
+  const auto v1 = std::ranges::count(group.mounts(), 1, &Mount::version);
+  const auto before = open_descriptors();
+  group.spare_descriptors();
+  EXPECT_EQ(open_descriptors(), before - v1);
+  const pid_t pid = start(payload_of(group), pause_forever);
+  EXPECT_THAT(group.processes(), testing::ElementsAre(pid));
+  if (has("freezer")) {
+    group.freeze();
+    EXPECT_TRUE(group.frozen());
+    group.thaw();
+  }
+  if (has("pids")) {
+    Limits limits;
+    limits.pids_max = 77;
+    group.update(limits);
+    EXPECT_EQ(group.limits().pids_max, 77U);
+  }
+  group.kill();
+  EXPECT_EQ(reap(pid), -SIGKILL);
+  EXPECT_TRUE(group.remove(milliseconds(2000)));
+  EXPECT_EQ(directories_named("spared"), 0U);
+}
+
+TEST_P(GroupKernel, SparedDirectoriesAreNotThoseMadeAnewAtTheirPath) {
+  Group old = create("again");
+  old.spare_descriptors();
+  ASSERT_TRUE(Group::open(hierarchy_, partition_, "again")->remove(milliseconds(2000)));
+  const Group anew = create("again");
+  const auto made = directories_named("again");
+  const pid_t pid = start(payload_of(anew), pause_forever);
+  EXPECT_THAT(old.processes(), testing::IsEmpty());
+  EXPECT_EQ(old.usage(Ask::Processes | Ask::Memory), Usage());
+  EXPECT_TRUE(old.remove(milliseconds(0)));
+  EXPECT_EQ(directories_named("again"), made);
+  ::kill(pid, SIGKILL);
+  reap(pid);
+}
+
 TEST_P(GroupKernel, NothingLeaks) {
-  const auto open_descriptors = [] {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
-  };
   { const Group group = create("warm"); }
   const auto before = open_descriptors();
   for (int i = 0; i < 5; ++i) {
