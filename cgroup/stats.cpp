@@ -234,9 +234,12 @@ std::span<const StatFile> stat_files() {
 
 Usage read_usage(Ask asked, const std::function<std::optional<std::string_view>(const StatFile&)>& read) {
   Usage usage;
-  for (const auto& file : kStatFiles)
-    if (asks(asked, file.answers))
-      if (const auto text = read(file)) file.parse(*text, usage);
+  for (const auto& file : kStatFiles) {
+    if (!asks(asked, file.answers)) continue;
+    // Both files of blk-throttle list the same disks, which are none for most containers.
+    if (file.parse == parse_throttle_operations && usage.blocks && usage.blocks->empty()) continue;
+    if (const auto text = read(file)) file.parse(*text, usage);
+  }
   return usage;
 }
 

@@ -129,6 +129,21 @@ std::optional<container::StorageSize> size_if_known(const std::string& path) {
   }
 }
 
+/// What was done on the disk below `path`; it leaves `usages`.
+std::optional<cgroup::BlockUsage> take_usage_below(const std::string& path, std::vector<cgroup::BlockUsage>& usages,
+                                                   container::Disks& disks) {
+  if (usages.empty()) return std::nullopt;
+  const auto disk = disks.under(path);
+  if (!disk) return std::nullopt;
+  const auto found = std::find_if(usages.begin(), usages.end(), [&](const cgroup::BlockUsage& usage) {
+    return usage.major == disk->major && usage.minor == disk->minor;
+  });
+  if (found == usages.end()) return std::nullopt;
+  const cgroup::BlockUsage usage = *found;
+  usages.erase(found);
+  return usage;
+}
+
 /// The kernel counts per disk. Each disk's figures appear once, with the first filesystem on it, or after all of these
 /// under the disk's own name: then the sum over the entries is what the container did.
 std::vector<BlockEntry> block_entries(const DomainDefinition& definition, const StatsSources& sources,
@@ -138,14 +153,7 @@ std::vector<BlockEntry> block_entries(const DomainDefinition& definition, const 
     BlockEntry entry{std::move(storage), {}, {}};
     if (sources.ask_file_systems) {
       entry.size = size_if_known(entry.storage.path);
-      const auto disk = disks.under(entry.storage.path);
-      const auto found = std::find_if(usages.begin(), usages.end(), [&](const cgroup::BlockUsage& usage) {
-        return disk && usage.major == disk->major && usage.minor == disk->minor;
-      });
-      if (found != usages.end()) {
-        entry.usage = *found;
-        usages.erase(found);
-      }
+      entry.usage = take_usage_below(entry.storage.path, usages, disks);
     }
     entries.push_back(std::move(entry));
   }
@@ -179,19 +187,6 @@ void add_blocks(Record& record, const DomainSnapshot& domain, const StatsSources
     }
   }
   record.add("io", usage.block_pressure);
-}
-
-cgroup::Usage usage_of(const DomainSnapshot& domain, std::uint32_t groups) {
-  Ask asked = Ask::Nothing;
-  for (const auto& group : kGroups)
-    if (groups & group.bit) asked = asked | group.files;
-  if (!domain.running || asked == Ask::Nothing) return {};
-  try {
-    return domain.running->usage(asked, cgroup::Keep::Open);
-  } catch (const base::Error& error) {  // it has just ended
-    base::log::debug("{}", error.message());
-    return {};
-  }
 }
 
 }  // namespace
@@ -240,13 +235,25 @@ std::uint32_t known_stats() {
   return all;
 }
 
-std::vector<rpc::TypedParam> domain_stats(const DomainSnapshot& domain, const StatsSources& sources,
-                                          container::Disks& disks) {
+cgroup::Usage usage_for_stats(const DomainSnapshot& domain, std::uint32_t groups) {
+  Ask asked = Ask::Nothing;
+  for (const auto& group : kGroups)
+    if (groups & group.bit) asked = asked | group.files;
+  if (!domain.running || asked == Ask::Nothing) return {};
+  try {
+    return domain.running->usage(asked, cgroup::Keep::Open);
+  } catch (const base::Error& error) {  // it has just ended
+    base::log::debug("{}", error.message());
+    return {};
+  }
+}
+
+std::vector<rpc::TypedParam> domain_stats(const DomainSnapshot& domain, const cgroup::Usage& usage,
+                                          const StatsSources& sources, container::Disks& disks) {
   constexpr std::size_t kUsualFigures = 80;
   const auto wants = [&](std::uint32_t group) { return (sources.groups & group) != 0; };
   Record record;
   record.reserve(kUsualFigures);
-  const cgroup::Usage usage = usage_of(domain, sources.groups);
   if (wants(VIR_DOMAIN_STATS_STATE)) add_state(record, domain);
   if (wants(VIR_DOMAIN_STATS_CPU_TOTAL)) add_cpu(record, usage);
   if (wants(VIR_DOMAIN_STATS_BALLOON)) add_memory(record, domain, usage);

@@ -37,9 +37,11 @@ struct StatsSources {
   bool ask_file_systems;  // for their size, which may wait for a server
   const container::TrafficByLink& traffic;
 };
-/// One domain's record. A group without figures is absent: the domain is shut off, or has just ended, or this host does
-/// not count such things. `disks` belongs to the calling thread.
-std::vector<rpc::TypedParam> domain_stats(const DomainSnapshot& domain, const StatsSources& sources,
-                                          container::Disks& disks);
+/// What the files behind `groups` say; nothing of a domain that is shut off or has just ended.
+cgroup::Usage usage_for_stats(const DomainSnapshot& domain, std::uint32_t groups);
+/// One domain's record, of the usage just read. A group without figures is absent: the domain does not run, or this
+/// host does not count such things. `disks` belongs to the calling thread.
+std::vector<rpc::TypedParam> domain_stats(const DomainSnapshot& domain, const cgroup::Usage& usage,
+                                          const StatsSources& sources, container::Disks& disks);
 
 }  // namespace driver
