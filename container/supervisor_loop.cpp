@@ -263,26 +263,6 @@ void on_message(const protocol::Header& header) {
   }
 }
 
-void on_control() {
-  unsigned char buffer[512];
-  receive_packet(supervised.control, buffer, sizeof buffer, received, MSG_DONTWAIT);
-  if (received.size < 0 && errno == EAGAIN) return;
-  if (received.size >= static_cast<ssize_t>(sizeof(protocol::Header))) {
-    protocol::Header header;
-    std::memcpy(&header, buffer, sizeof header);
-    on_message(header);
-    for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
-    return;
-  }
-  for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
-  if (!ready) {
-    // The daemon is gone and nobody knows of this container yet.
-    undo_start();
-    _exit(1);
-  }
-  unwatch_and_close(supervised.control);
-}
-
 bool allowed(int connection) {
   ucred peer = {};
   socklen_t size = sizeof peer;
@@ -306,7 +286,7 @@ void on_connection() {
 void on_event(std::uint32_t tag, std::uint32_t events) {
   switch (tag) {
     case kControlTag:
-      return supervised.control >= 0 ? on_control() : void();
+      return supervised.control >= 0 ? look_at_control() : void();
     case kListenerTag:
       return on_connection();
     case kChildTag:
@@ -355,7 +335,23 @@ void enter_own_cgroups(const int* files, int count) {
 }
 
 void look_at_control() {
-  on_control();
+  unsigned char buffer[512];
+  receive_packet(supervised.control, buffer, sizeof buffer, received, MSG_DONTWAIT);
+  if (received.size < 0 && errno == EAGAIN) return;
+  if (received.size >= static_cast<ssize_t>(sizeof(protocol::Header))) {
+    protocol::Header header;
+    std::memcpy(&header, buffer, sizeof header);
+    on_message(header);
+    for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
+    return;
+  }
+  for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
+  if (!ready) {
+    // The daemon is gone and nobody knows of this container yet.
+    undo_start();
+    _exit(1);
+  }
+  unwatch_and_close(supervised.control);
 }
 
 void prepare_own_view() {
