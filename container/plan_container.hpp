@@ -22,13 +22,17 @@ ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, con
 /// Memory, CPU, process count, block I/O and devices, for the container's cgroup. Throws SystemError for a path in
 /// <blkiotune> that is no block device.
 cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition, const LimitFacts& facts);
-/// What to change in a running container's cgroup when its definition changes from `before` to `after`.
+/// What to change in a running container's cgroup when its definition changes from `before` to `after`. Throws
+/// OperationInvalid for what cannot change while it runs, else as plan_limits().
 cgroup::Limits plan_limit_change(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after,
                                  const LimitFacts& facts);
 /// The processors a container may run on, as a list; empty for all of them. What <vcpu cpuset=> names, or all its vcpus
 /// are pinned to; and with fewer current vcpus than the maximum, that many of these, beginning at one that the uuid
 /// chooses, so that not all small containers meet on the first processor.
 std::string plan_cpuset(const domain_xml::DomainDefinition& definition, const std::string& online_cpus);
+
+/// Whether the pins of vcpus decide that: once every current vcpu has one.
+bool pins_in_force(const domain_xml::DomainDefinition& definition);
 
 /// Whose the tree of cgroups is: where it is systemd's, containers live in scopes that it delegates.
 enum class CgroupTree { Ours, Systemd };

@@ -42,6 +42,10 @@ std::set<unsigned> some_of(const std::set<unsigned>& cpus, unsigned count, const
 
 }  // namespace
 
+bool pins_in_force(const domain_xml::DomainDefinition& definition) {
+  return !pinned_to(definition).empty();
+}
+
 std::string plan_cpuset(const domain_xml::DomainDefinition& definition, const std::string& online_cpus) {
   std::set<unsigned> cpus = pinned_to(definition);
   if (cpus.empty() && !definition.cpuset.empty()) cpus = members(definition.cpuset);

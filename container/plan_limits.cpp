@@ -125,6 +125,19 @@ cgroup::BlockDeviceLimits block_device_limits(const domain_xml::BlockDeviceTune&
           .write_bytes_sec = unless_zero(tune.write_bytes_sec)};
 }
 
+/// The memory policy of processes that run is their own by now; only what the cgroup enforces can change.
+void require_changeable_numa(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after) {
+  using domain_xml::NumaMode;
+  if (before.numa_tune == after.numa_tune) return;
+  const auto mode_of = [](const auto& tune) { return tune ? tune->mode : NumaMode::Strict; };
+  const NumaMode mode = mode_of(before.numa_tune);
+  if (mode_of(after.numa_tune) != mode)
+    base::fail(base::Code::OperationInvalid, "can't change 'numa_mode' of running domain '", before.name, "'");
+  if (mode != NumaMode::Strict && mode != NumaMode::Restrictive)
+    base::fail(base::Code::OperationInvalid, "can't change 'numa_nodeset' of running domain '", before.name,
+               "' in mode preferred or interleave");
+}
+
 }  // namespace
 
 cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition, const LimitFacts& facts) {
@@ -148,6 +161,7 @@ cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition, const
 
 cgroup::Limits plan_limit_change(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after,
                                  const LimitFacts& facts) {
+  require_changeable_numa(before, after);
   // A device whose limits stay may have gone; one that is gone needs none lifted.
   domain_xml::DomainDefinition from = before, to = after;
   std::erase_if(to.block_tune.devices, [&](const auto& device) {

@@ -50,25 +50,6 @@ void change(const Services& services, const TunableFamily& family, const rpc::No
   find_domain(services, domain)->change([&](auto& definition) { family.change(definition, parameters); }, flags);
 }
 
-/// The mode of a running container's memory policy is its processes' own by now.
-void change_numa(const Services& services, const rpc::DomainSetNumaParametersArgs& args) {
-  const auto domain = find_domain(services, args.dom);
-  require_flags(args.flags, kAffect, kNumaTunables.setter);
-  const auto now = domain->snapshot();
-  if (require_affected(now, args.flags).live) {
-    auto changed = *now.live;
-    kNumaTunables.change(changed, args.params);
-    const auto mode = now.live->numa_tune ? now.live->numa_tune->mode : domain_xml::NumaMode::Strict;
-    if (changed.numa_tune->mode != mode)
-      base::fail(Code::OperationInvalid, "can't change '", VIR_DOMAIN_NUMA_MODE, "' of running domain '",
-                 domain->name(), "'");
-    if (mode != domain_xml::NumaMode::Strict && mode != domain_xml::NumaMode::Restrictive)
-      base::fail(Code::OperationInvalid, "can't change '", VIR_DOMAIN_NUMA_NODESET, "' of running domain '",
-                 domain->name(), "' in mode preferred or interleave");
-  }
-  change(services, kNumaTunables, args.dom, args.params, args.flags);
-}
-
 }  // namespace
 
 void add_tuning_calls(rpc::ProcedureTable& table, Services& services) {
@@ -112,7 +93,7 @@ void add_tuning_calls(rpc::ProcedureTable& table, Services& services) {
     return answer<rpc::DomainGetNumaParametersRet>(services, kNumaTunables, args);
   });
   table.on<proc::DomainSetNumaParameters>(Run::Worker, [&](Call&, const auto& args) {
-    change_numa(services, args);
+    change(services, kNumaTunables, args.dom, args.params, args.flags);
     return Nothing{};
   });
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "container/host_facts.hpp"
+#include "container/plan_container.hpp"
 #include "domain-xml/cpu_pins.hpp"
 #include "domain-xml/cpuset.hpp"
 #include "driver/calls.hpp"
@@ -95,7 +96,7 @@ rpc::DomainGetVcpuPinInfoRet vcpu_pins(const Services& services, const rpc::Doma
   const unsigned count = current_vcpus(definition);
   std::string unpinned = config ? definition.cpuset : domain.running->limits().cpuset_cpus;
   if (unpinned.empty()) unpinned = container::online_cpus();
-  const bool in_force = config || pins.size() >= count;
+  const bool in_force = config || container::pins_in_force(definition);
   rpc::DomainGetVcpuPinInfoRet answer;
   for (unsigned vcpu = 0; vcpu < count && answer.num < args.ncpumaps; ++vcpu, ++answer.num) {
     const auto pin = pins.find(vcpu);

@@ -85,7 +85,10 @@ TEST(PlanCpuset, PinsHoldOnceEveryVcpuHasOne_G10) {
   EXPECT_EQ(plan_cpuset(definition, "0-7"), "");
   domain_xml::set_vcpu_pin(definition.cpu_tune, 0, "4-5");
   EXPECT_EQ(plan_cpuset(definition, "0-7"), "");
+  domain_xml::set_vcpu_pin(definition.cpu_tune, 7, "6");
+  EXPECT_FALSE(pins_in_force(definition)) << "two pins, but not of the two vcpus";
   domain_xml::set_vcpu_pin(definition.cpu_tune, 1, "1");
+  EXPECT_TRUE(pins_in_force(definition));
   EXPECT_EQ(plan_cpuset(definition, "0-7"), "1,4-5");
   definition.cpuset = "2-3";
   EXPECT_EQ(plan_cpuset(definition, "0-7"), "1,4-5");
@@ -117,6 +120,22 @@ TEST(PlanLimitChange, OnlyWhatChangedIsWritten) {
   expected.cpu_shares = 1024;
   expected.cpuset_cpus = "0-7";
   EXPECT_EQ(plan_limit_change(after, before, {.online_cpus = "0-7"}), expected);
+}
+
+TEST(PlanLimitChange, MemoryPolicyOfRunningProcessesIsTheirOwn) {
+  using domain_xml::NumaMode;
+  const auto tuned = [](NumaMode mode, const std::string& nodeset) {
+    auto definition = named("web");
+    definition.numa_tune = {mode, nodeset};
+    return definition;
+  };
+  const auto strict = tuned(NumaMode::Strict, "0"), preferred = tuned(NumaMode::Preferred, "0");
+  EXPECT_EQ(plan_limit_change(strict, tuned(NumaMode::Strict, "1"), {}).cpuset_mems, "1");
+  EXPECT_EQ(plan_limit_change(named("web"), strict, {}).cpuset_mems, "0") << "strict is the default";
+  EXPECT_EQ(plan_limit_change(preferred, preferred, {}), cgroup::Limits());
+  EXPECT_THROW(plan_limit_change(strict, preferred, {}), base::Error);
+  EXPECT_THROW(plan_limit_change(named("web"), preferred, {}), base::Error);
+  EXPECT_THROW(plan_limit_change(preferred, tuned(NumaMode::Preferred, "1"), {}), base::Error);
 }
 
 TEST(PlanLimitChange, DevicesThatAreGoneStopNothing) {
