@@ -60,7 +60,7 @@ struct Usage {
   std::optional<std::uint64_t> swap_bytes;          // in swap now
   std::optional<std::uint64_t> page_cache_bytes, inactive_file_bytes;
   std::optional<std::uint64_t> page_faults, major_page_faults;  // all of them; those that needed I/O
-  std::optional<std::uint64_t> oom_kills;                       // v1: outside groups that the container made itself
+  std::optional<std::uint64_t> oom_kills;
   std::optional<std::vector<BlockUsage>> blocks;
   std::optional<std::uint64_t> processes;  // threads, as the pids controller counts
   std::optional<Pressure> cpu_pressure, memory_pressure, block_pressure;

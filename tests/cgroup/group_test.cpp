@@ -122,6 +122,15 @@ TEST(Group, LimitWithoutItsControllerIsRefusedByName) {
   EXPECT_FALSE(tree.exists("memory/machine/one"));
 }
 
+TEST(Group, KillsBelowThePayloadCountOnV1) {
+  const Tree tree = empty_mounts();
+  const Group group = Group::create(v1_and_v2(tree), "/machine", "one", {});
+  tree.write("memory/machine/one/payload/memory.oom_control", "under_oom 0\noom_kill 2\n");
+  EXPECT_EQ(group.usage(Ask::MemoryDetails).oom_kills, 2U);
+  tree.write("memory/machine/one/payload/service/memory.oom_control", "under_oom 0\noom_kill 5\n");
+  EXPECT_EQ(group.usage(Ask::MemoryDetails).oom_kills, 7U);
+}
+
 TEST(Group, HalfAChangeIsTakenBack) {
   const Tree tree = empty_mounts();
   Group group = Group::create(v1_and_v2(tree), "/machine", "one", {});
