@@ -13,29 +13,13 @@
 #include <vector>
 
 #include "support/fixture.hpp"
+#include "support/typed_params.hpp"
 
 namespace {
 
 using namespace support;
 
 using Figures = std::map<std::string, std::string>;
-
-std::string text_of(const virTypedParameter& parameter) {
-  switch (parameter.type) {
-    case VIR_TYPED_PARAM_INT:
-      return std::to_string(parameter.value.i);
-    case VIR_TYPED_PARAM_UINT:
-      return std::to_string(parameter.value.ui);
-    case VIR_TYPED_PARAM_ULLONG:
-      return std::to_string(parameter.value.ul);
-    case VIR_TYPED_PARAM_DOUBLE:
-      return std::to_string(parameter.value.d);
-    case VIR_TYPED_PARAM_STRING:
-      return parameter.value.s;
-    default:
-      return "?";
-  }
-}
 
 /// The record of one domain; empty, with a failure, if there is none.
 Figures figures_of(virDomainPtr domain, unsigned groups = 0, unsigned flags = 0) {
@@ -46,7 +30,8 @@ Figures figures_of(virDomainPtr domain, unsigned groups = 0, unsigned flags = 0)
   Figures figures;
   if (count < 0) return figures;
   for (int i = 0; i < count; ++i)
-    for (int k = 0; k < records[i]->nparams; ++k) figures[records[i]->params[k].field] = text_of(records[i]->params[k]);
+    for (const auto& [name, value] : typed_values(records[i]->params, records[i]->nparams))
+      figures[name] = text_of(value);
   virDomainStatsRecordListFree(records);
   return figures;
 }

@@ -3,11 +3,11 @@
 #include <sys/stat.h>
 
 #include <cstdio>
-#include <map>
 #include <variant>
 #include <vector>
 
 #include "support/fixture.hpp"
+#include "support/typed_params.hpp"
 
 namespace {
 
@@ -16,8 +16,8 @@ using namespace support;
 constexpr unsigned kLive = VIR_DOMAIN_AFFECT_LIVE, kConfig = VIR_DOMAIN_AFFECT_CONFIG;
 constexpr unsigned long long kUnlimited = VIR_DOMAIN_MEMORY_PARAM_UNLIMITED;
 
-using Value = std::variant<int, unsigned, long long, unsigned long long, std::string>;
-using Values = std::map<std::string, Value>;
+using Value = TypedValue;
+using Values = TypedValues;
 
 /// libvirt's list of typed parameters, freed at the end.
 class Parameters {
@@ -37,30 +37,7 @@ class Parameters {
   }
   Values values(int count) {
     count_ = count;
-    Values values;
-    for (int i = 0; i < count; ++i) {
-      const auto& one = list_[i];
-      switch (one.type) {
-        case VIR_TYPED_PARAM_INT:
-          values[one.field] = one.value.i;
-          break;
-        case VIR_TYPED_PARAM_UINT:
-          values[one.field] = one.value.ui;
-          break;
-        case VIR_TYPED_PARAM_LLONG:
-          values[one.field] = one.value.l;
-          break;
-        case VIR_TYPED_PARAM_ULLONG:
-          values[one.field] = one.value.ul;
-          break;
-        case VIR_TYPED_PARAM_STRING:
-          values[one.field] = std::string(one.value.s);
-          break;
-        default:
-          ADD_FAILURE() << one.field << " has type " << one.type;
-      }
-    }
-    return values;
+    return typed_values(list_, count);
   }
 
  private:
@@ -70,6 +47,7 @@ class Parameters {
   void add(const char* name, unsigned long long value) {
     virTypedParamsAddULLong(&list_, &count_, &room_, name, value);
   }
+  void add(const char* name, double value) { virTypedParamsAddDouble(&list_, &count_, &room_, name, value); }
   void add(const char* name, const std::string& value) {
     virTypedParamsAddString(&list_, &count_, &room_, name, value.c_str());
   }
