@@ -3,9 +3,9 @@
 #include "cgroup/text.hpp"
 
 namespace cgroup {
-void inherit_cpuset(const Directory& directory) {
+bool inherit_cpuset(const Directory& directory) {
   const auto own = directory.read("cpuset.cpus");
-  if (!own || !trim(*own).empty()) return;  // cloned at birth already
+  if (!own || !trim(*own).empty()) return false;  // cloned at birth already
   auto cpus = directory.read("../cpuset.cpus");
   if (cpus && trim(*cpus).empty()) {
     // A partition someone else made, or another start is making at this moment, may still have none to give.
@@ -15,6 +15,7 @@ void inherit_cpuset(const Directory& directory) {
   directory.write("cpuset.cpus", trim(cpus.value_or("")));
   directory.write("cpuset.mems", trim(directory.read("../cpuset.mems").value_or("")));
   directory.write("cgroup.clone_children", "1");
+  return true;
 }
 
 void change_cpuset(const Directory& directory, const std::string& file, const std::string& wanted) {

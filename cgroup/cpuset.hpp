@@ -8,7 +8,8 @@
 namespace cgroup {
 
 /// Gives a new directory its parent's CPUs and memory nodes, and has the kernel do the same for directories below it.
-void inherit_cpuset(const Directory& directory);
+/// False if the kernel had done so for this one.
+bool inherit_cpuset(const Directory& directory);
 /// Sets `file` ("cpuset.cpus" or "cpuset.mems") here and in everything below, by way of the union of old and new so
 /// that parent covers child at every moment.
 void change_cpuset(const Directory& directory, const std::string& file, const std::string& wanted);

@@ -58,8 +58,12 @@ void apply_write(const Directory& directory, const ControlWrite& write) {
                            "'");
 }
 
-bool joined_first(const Mount& mount) {
-  return mount.version == 2 || mount.has("memory");
+/// In the order in which a starting container needs them.
+enum class Stage { Birth, Memory, Rest };
+
+Stage stage_of(const Mount& mount) {
+  if (mount.version == 2) return Stage::Birth;
+  return mount.has("memory") ? Stage::Memory : Stage::Rest;
 }
 
 }  // namespace
@@ -113,7 +117,7 @@ struct Group::Impl {
   std::vector<base::Fd> tasks(const char* leaf) const;
   bool remove(std::chrono::milliseconds limit) noexcept;
   bool remove_now() noexcept;
-  void create_parts(bool first);
+  void create_parts(Stage stage);
   void remove_left_over() const;
   bool kill_v2(Scope scope) const;
   void kill_one_by_one(Scope scope) const;
@@ -161,9 +165,9 @@ void Group::Impl::apply_change(const Limits& limits, const Limits& now) const {
     attach_device_program(part.directory, *limits.devices);
 }
 
-void Group::Impl::create_parts(bool first) {
+void Group::Impl::create_parts(Stage stage) {
   for (const auto& mount : hierarchy.mounts()) {
-    if (joined_first(mount) != first || !used_by_containers(mount)) continue;
+    if (stage_of(mount) != stage || !used_by_containers(mount)) continue;
     auto part = create_part(mount, partition, name);
     if (!part) {
       remove_left_over();
@@ -201,6 +205,7 @@ void Group::release() noexcept {
 Group Group::create(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf,
                     const Limits& limits) {
   Group group = begin(hierarchy, partition, leaf);
+  group.add_memory();
   group.complete(limits);
   return group;
 }
@@ -213,13 +218,17 @@ Group Group::begin(const Hierarchy& hierarchy, const std::string& partition, con
   impl->name = leaf;
   impl->path = impl->partition + "/" + leaf;
   impl->owned = true;
-  impl->create_parts(true);
+  impl->create_parts(Stage::Birth);
   if (const Part* part = impl->v2()) part->make_leaves();
   return Group(std::move(impl));
 }
 
+void Group::add_memory() {
+  impl_->create_parts(Stage::Memory);
+}
+
 void Group::complete(const Limits& limits) {
-  impl_->create_parts(false);
+  impl_->create_parts(Stage::Rest);
   if (impl_->parts.empty()) base::fail(Code::OperationUnsupported, "this host has no cgroup file system mounted");
   impl_->apply_new(limits);  // before the v1 leaves: clearing the device list of a directory with children is refused
   for (const auto& part : impl_->parts)

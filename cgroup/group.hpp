@@ -31,10 +31,12 @@ class Group {
   /// Throws OperationFailed if such a group exists and has processes; an empty left-over is removed and made anew.
   static Group create(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf,
                       const Limits& limits);
-  /// The same in two steps, for a supervisor that sets up while the rest is made. After begin() there is what must be
-  /// joined first, by birth (v2) or lest its memory be charged to somebody else (v1 memory): the directories below and
-  /// supervisor_tasks(). complete() makes the others and applies the limits.
+  /// The same in three steps, for a supervisor that sets up while the rest is made. begin() makes what a process is born
+  /// into: v2, the directories below. add_memory() makes what it joins before it does anything, lest its memory be
+  /// charged to somebody else: v1 memory, all that supervisor_tasks() has then. complete() makes the others and applies
+  /// the limits.
   static Group begin(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf);
+  void add_memory();
   void complete(const Limits& limits);
   /// Finds the group a previous daemon made; nullopt if its directories are gone. Like one released: the destructor
   /// leaves it.

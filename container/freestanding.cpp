@@ -354,7 +354,11 @@ int umount2(const char* path, int flags) {
   return call_int(__NR_umount2, path, flags);
 }
 
-// sys/socket.h, sys/epoll.h
+// poll.h, sys/socket.h, sys/epoll.h
+int poll(void* files, unsigned long count, int timeout) {
+  const long limit[2] = {timeout / 1000, timeout % 1000 * 1000000L};  // struct timespec
+  return call_int(__NR_ppoll, files, count, timeout < 0 ? nullptr : limit, nullptr, 0);
+}
 int socket(int domain, int type, int protocol) {
   return call_int(__NR_socket, domain, type, protocol);
 }

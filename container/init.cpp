@@ -150,9 +150,9 @@ void become_init(const PlanView& plan, ChildInputs inputs) {
     become_mapped_root();
     tie_to_supervisor(plan);
   }
-  take_dev_and_cgroups(plan, inputs.trees);
-
   make_filesystems(plan, inputs.trees);
+  take_dev_and_cgroups(plan, inputs.trees);
+  make_cgroup_filesystems(plan, inputs.trees);
   take_own_view(plan, inputs.trees);
   enter_root(plan, inputs.trees);
   make_consoles(plan, inputs.trees.dev, consoles);

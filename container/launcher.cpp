@@ -165,6 +165,7 @@ void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan
                              .v2_directory = v2_directory.get()});
   };
   spawning_ = std::async(std::launch::async, std::move(spawn));
+  parts_.group->add_memory();
   const base::Fd listener = listen_at(parts_.run_directory, parts_.socket_name);
   listening_ = true;
   const std::string bytes = encode_plan(plan);

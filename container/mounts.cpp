@@ -104,6 +104,18 @@ int make_step_filesystem(const MountView& step) {
   return mount;
 }
 
+bool of_cgroups(const MountView& step) {
+  return std::strcmp(step.fstype, "cgroup") == 0 || std::strcmp(step.fstype, "cgroup2") == 0;
+}
+
+void make_filesystems(const PlanView& plan, MountTrees& trees, bool cgroups) {
+  int* tree = trees.steps;
+  for (const MountView& step : plan.mounts) {
+    if (step.kind == MountKind::Filesystem && of_cgroups(step) == cgroups) *tree = make_step_filesystem(step);
+    tree++;
+  }
+}
+
 void place(int root, const MountView& step, int tree) {
   if (tree < 0) return;
   const int target = open_target(root, step);
@@ -225,11 +237,11 @@ void shift_host_trees(const PlanView& plan, const MountTrees& trees, int user_na
 }
 
 void make_filesystems(const PlanView& plan, MountTrees& trees) {
-  int* tree = trees.steps;
-  for (const MountView& step : plan.mounts) {
-    if (step.kind == MountKind::Filesystem) *tree = make_step_filesystem(step);
-    tree++;
-  }
+  make_filesystems(plan, trees, false);
+}
+
+void make_cgroup_filesystems(const PlanView& plan, MountTrees& trees) {
+  make_filesystems(plan, trees, true);
 }
 
 void enter_root(const PlanView& plan, MountTrees& trees) {

@@ -1,8 +1,10 @@
 #include "container/own_view.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 
 #include "container/fuse_files.hpp"
 #include "container/small_text.hpp"
+#include "container/system_calls.hpp"
 #include "container/view_text.hpp"
 
 namespace container {
@@ -172,6 +175,26 @@ int mount_fuse(int context) {
   return made ? fsmount(context, FSMOUNT_CLOEXEC, static_cast<unsigned>(kMountAttributes)) : -1;
 }
 
+/// Has the kernel look up all names and keep them, so that the child, which binds the files, need not wait for us at
+/// each. A look-up waits for its answer, so a process of its own asks and we answer until it has ended.
+void look_up_names(int mount) {
+  int pidfd = -1;
+  const pid_t asker = clone_process(0, -1, pidfd);
+  if (asker < 0) return;  // then the child waits
+  if (asker == 0) {
+    close(fuse);  // else nobody would fail our look-ups if the supervisor died
+    for (const char* name : kNames) openat(mount, name, O_PATH | O_CLOEXEC);
+    _exit(0);
+  }
+  pollfd both[] = {{pidfd, POLLIN, 0}, {fuse, POLLIN, 0}};
+  while (both[0].revents == 0) {
+    poll(both, 2, -1);
+    if (both[1].revents != 0 && !serve_own_view()) both[1].fd = -1;
+  }
+  waitpid(asker, nullptr, 0);
+  close(pidfd);
+}
+
 void close_fuse() {
   const int error = errno;
   close(fuse);
@@ -196,7 +219,7 @@ int make_own_view(const PlanView& plan) {
   if (mount < 0)
     close_fuse();
   else
-    serve_own_view();  // FUSE_INIT, which waits there and holds everything else up
+    look_up_names(mount);
   return mount;
 }
 

@@ -26,7 +26,7 @@ struct ChildArguments {
   const char* program;
   char* const* argv;
   char* const* envp;
-  int null, log, control;
+  int log, control;
   const rlimit* descriptors;
   int error;  // written by the child, which shares our memory
 };
@@ -36,21 +36,13 @@ struct ChildArguments {
   ::_exit(127);
 }
 
-/// In the child: it shares all memory with the daemon, so system calls only. Handlers are the daemon's until exec,
-/// which is why every signal stays blocked up to here and is unblocked with default actions.
+/// In the child: it shares all memory with the daemon, so system calls only. Signals stay blocked; the supervisor itself
+/// lets go of the rest that it inherits.
 __attribute__((no_sanitize("address", "undefined", "thread"))) int run_child(void* pointer) {
   auto& arguments = *static_cast<ChildArguments*>(pointer);
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::setsid();
-  ::umask(022);
   ::setrlimit(RLIMIT_NOFILE, arguments.descriptors);
-  if (::chdir("/") < 0 || ::dup2(arguments.null, 0) < 0 || ::dup2(arguments.log, 1) < 0 ||
-      ::dup2(arguments.log, 2) < 0 || ::dup2(arguments.control, protocol::kControlFd) < 0 ||
+  if (::dup2(arguments.log, 1) < 0 || ::dup2(arguments.log, 2) < 0 ||
+      ::dup2(arguments.control, protocol::kControlFd) < 0 ||
       ::syscall(SYS_close_range, protocol::kControlFd + 1, ~0U, 0) < 0)
     give_up_child(arguments);
   ::execve(arguments.program, arguments.argv, arguments.envp);
@@ -130,13 +122,12 @@ base::Fd high_copy(int fd) {
 }  // namespace
 
 base::PidFd spawn_supervisor(const SpawnPlan& plan) {
-  const base::Fd null = high_copy(base::open_file("/dev/null", O_RDWR).get());
   const base::Fd log = high_copy(plan.log), control = high_copy(plan.control);
   std::string name = plan.name, program = plan.program;
   char* const argv[] = {program.data(), name.data(), nullptr};
   char* const envp[] = {nullptr};
   ChildArguments arguments{
-      program.c_str(), argv, envp, null.get(), log.get(), control.get(), &base::inherited_descriptor_limit(), 0};
+      program.c_str(), argv, envp, log.get(), control.get(), &base::inherited_descriptor_limit(), 0};
   const auto stack = std::make_unique<std::byte[]>(kStackBytes);
 
   int pidfd = -1;

@@ -53,20 +53,23 @@ TEST(Group, MakesDirectoriesInEveryHierarchyInUse) {
     EXPECT_EQ(group.payload_directories()[i], group.mounts()[i].path + "/machine/prod/lxc-1-web/payload");
 }
 
-TEST(Group, InTwoStepsWhatIsJoinedFirstComesFirst) {
+TEST(Group, InStepsWhatIsJoinedFirstComesFirst) {
   const Tree tree = empty_mounts();
   {
-    const Group group = Group::begin(v1_and_v2(tree), "/machine", "one");
+    Group group = Group::begin(v1_and_v2(tree), "/machine", "one");
     EXPECT_TRUE(tree.exists("unified/machine/one/supervisor"));
     EXPECT_TRUE(tree.exists("unified/machine/one/payload"));
     EXPECT_TRUE(group.supervisor_directory());
     EXPECT_TRUE(group.payload_directory());
+    EXPECT_FALSE(tree.exists("memory/machine/one"));
+    group.add_memory();
     EXPECT_TRUE(tree.exists("memory/machine/one"));
     EXPECT_FALSE(tree.exists("cpu/machine/one"));
   }
   EXPECT_FALSE(tree.exists("unified/machine/one")) << "given up half way";
   EXPECT_FALSE(tree.exists("memory/machine/one"));
   Group group = Group::begin(v1_and_v2(tree), "/machine", "one");
+  group.add_memory();
   group.complete({});
   EXPECT_TRUE(tree.exists("memory/machine/one/payload"));
   EXPECT_TRUE(tree.exists("cpu/machine/one/payload"));
