@@ -31,8 +31,8 @@ class Group {
   /// Throws OperationFailed if such a group exists and has processes; an empty left-over is removed and made anew.
   static Group create(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf,
                       const Limits& limits);
-  /// The same in three steps, for a supervisor that sets up while the rest is made. begin() makes what a process is born
-  /// into: v2, the directories below. add_memory() makes what it joins before it does anything, lest its memory be
+  /// The same in three steps, for a supervisor that sets up while the rest is made. begin() makes what a process is
+  /// born into: v2, the directories below. add_memory() makes what it joins before it does anything, lest its memory be
   /// charged to somebody else: v1 memory, all that supervisor_tasks() has then. complete() makes the others and applies
   /// the limits.
   static Group begin(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf);

@@ -27,8 +27,8 @@ void open_host_trees(const PlanView& plan, MountTrees& trees);
 /// Supervisor, when the child's user namespace has its maps: idmaps what the plan asks for.
 void shift_host_trees(const PlanView& plan, const MountTrees& trees, int user_namespace);
 
-/// Child, while the host's mounts are still in sight. Those of cgroups show what the child's cgroup namespace has, so they
-/// are made after it has entered its own; the others need not wait for that.
+/// Child, while the host's mounts are still in sight. Those of cgroups show what the child's cgroup namespace has, so
+/// they are made after it has entered its own; the others need not wait for that.
 void make_filesystems(const PlanView& plan, MountTrees& trees);
 void make_cgroup_filesystems(const PlanView& plan, MountTrees& trees);
 /// Child: the root tree becomes "/", nothing else is mounted any more, then /dev.

@@ -20,7 +20,7 @@ std::string plan_seccomp(const domain_xml::DomainDefinition& definition) {
   if (definition.extension.seccomp == domain_xml::SeccompProfile::Unconfined) return "";
   const auto& feature = definition.features.capabilities;
   if (feature && feature->policy == domain_xml::CapabilityPolicy::Allow) return "";  // "everything" was asked for
-  return seccomp_program(capabilities_asked_for(feature));
+  return seccomp_program(capabilities_asked_for(feature), !definition.idmap.empty());
 }
 
 }  // namespace

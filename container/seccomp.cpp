@@ -3,6 +3,7 @@
 #include <seccomp.h>
 #include <sys/capability.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -69,7 +70,20 @@ void deny(scmp_filter_ctx filter, const char* name) {
   if (result != -EDOM && result != -EFAULT) check(result, name);  // no such call on this architecture
 }
 
-std::string compile(std::uint64_t lifted) {
+/// A file system as a whole, not one mount of it.
+void deny_reconfiguring(scmp_filter_ctx filter) {
+  deny(filter, "fspick");
+  const auto remount = SCMP_A3(SCMP_CMP_MASKED_EQ, MS_REMOUNT | MS_BIND, MS_REMOUNT);
+  check(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(mount), 1, remount), "mount");
+}
+
+struct Variant {
+  std::uint64_t lifted = 0;
+  bool reconfiguring = false;
+  auto operator<=>(const Variant&) const = default;
+};
+
+std::string compile(const Variant& variant) {
   const Filter filter(seccomp_init(SCMP_ACT_ALLOW));
   if (!filter) base::fail(base::Code::NoMemory, "cannot make the system call filter");
   // Other architectures than the two of this machine (x32) would get past rules by number.
@@ -77,9 +91,10 @@ std::string compile(std::uint64_t lifted) {
   check(seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "binary tree");
   add_sibling_arch(filter.get());
   for (const auto& group : kDenied) {
-    if (group.capability >= 0 && (lifted >> group.capability & 1)) continue;
+    if (group.capability >= 0 && (variant.lifted >> group.capability & 1)) continue;
     for (const char* call : group.calls) deny(filter.get(), call);
   }
+  if (!variant.reconfiguring) deny_reconfiguring(filter.get());
   const base::Fd file(::memfd_create("seccomp", MFD_CLOEXEC));
   if (!file) base::fail_errno(base::Code::SystemError, "cannot make a memory file");
   check(seccomp_export_bpf(filter.get(), file.get()), "export");
@@ -97,13 +112,14 @@ std::uint64_t lifting_capabilities() {
 
 }  // namespace
 
-std::string seccomp_program(std::uint64_t asked_for) {
+std::string seccomp_program(std::uint64_t asked_for, bool user_namespace) {
   static std::mutex mutex;
-  static std::map<std::uint64_t, std::string> compiled;
-  const std::uint64_t lifted = asked_for & lifting_capabilities();
+  static std::map<Variant, std::string> compiled;
+  const bool administrator = (asked_for >> CAP_SYS_ADMIN & 1) != 0;
+  const Variant variant{asked_for & lifting_capabilities(), user_namespace || administrator};
   const std::scoped_lock lock(mutex);
-  auto& program = compiled[lifted];
-  if (program.empty()) program = compile(lifted);
+  auto& program = compiled[variant];
+  if (program.empty()) program = compile(variant);
   return program;
 }
 

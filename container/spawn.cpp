@@ -36,8 +36,8 @@ struct ChildArguments {
   ::_exit(127);
 }
 
-/// In the child: it shares all memory with the daemon, so system calls only. Signals stay blocked; the supervisor itself
-/// lets go of the rest that it inherits.
+/// In the child: it shares all memory with the daemon, so system calls only. Signals stay blocked; the supervisor
+/// itself lets go of the rest that it inherits.
 __attribute__((no_sanitize("address", "undefined", "thread"))) int run_child(void* pointer) {
   auto& arguments = *static_cast<ChildArguments*>(pointer);
   ::setrlimit(RLIMIT_NOFILE, arguments.descriptors);

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <linux/filter.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -129,8 +130,8 @@ TEST(HostFacts, Sources) {
 
 /// What `call` gives in a process under the filter: its errno, 0 for success.
 template <typename Call>
-int errno_under_filter(std::uint64_t asked_for, Call&& call) {
-  std::string program = seccomp_program(asked_for);
+int errno_under_filter(std::uint64_t asked_for, Call&& call, bool user_namespace = false) {
+  std::string program = seccomp_program(asked_for, user_namespace);
   const pid_t pid = ::fork();
   if (pid == 0) {
     sock_fprog filter{static_cast<unsigned short>(program.size() / sizeof(sock_filter)),
@@ -156,6 +157,19 @@ TEST(Seccomp, ANamedCapabilityLiftsItsRules) {
   constexpr std::uint64_t kDacReadSearch = 1 << 2;
   EXPECT_NE(errno_under_filter(kDacReadSearch, [] { return ::syscall(SYS_open_by_handle_at, -1, nullptr, 0); }), EPERM);
   EXPECT_EQ(errno_under_filter(kDacReadSearch, [] { return ::syscall(SYS_kexec_load, 0, 0, 0, ~0UL); }), EPERM);
+}
+
+TEST(Seccomp, NobodyReconfiguresFileSystemsOfTheHost) {
+  // A target that is not there tells the filter's no from the kernel's.
+  const auto remount = [](unsigned long more) {
+    return [more] { return ::mount("none", "/nonexistent", nullptr, MS_REMOUNT | more, nullptr); };
+  };
+  constexpr std::uint64_t kSysAdmin = 1 << 21;
+  EXPECT_EQ(errno_under_filter(0, remount(MS_RDONLY)), EPERM);
+  EXPECT_EQ(errno_under_filter(0, remount(MS_BIND | MS_RDONLY)), ENOENT);
+  EXPECT_EQ(errno_under_filter(0, remount(MS_RDONLY), true), ENOENT) << "the kernel guards those of the host";
+  EXPECT_EQ(errno_under_filter(kSysAdmin, remount(MS_RDONLY)), ENOENT);
+  EXPECT_EQ(errno_under_filter(0, [] { return ::syscall(SYS_fspick, -1, "/nonexistent", 0); }), EPERM);
 }
 
 }  // namespace
