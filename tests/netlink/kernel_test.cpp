@@ -21,6 +21,7 @@
 #include "base/error.hpp"
 #include "netlink/address.hpp"
 #include "netlink/bridge.hpp"
+#include "netlink/kernel_fixture.hpp"
 #include "netlink/link.hpp"
 #include "netlink/link_counters.hpp"
 #include "netlink/message.hpp"
@@ -28,60 +29,6 @@
 
 namespace netlink {
 namespace {
-
-constexpr const char* kOwnNamespace = "/proc/thread-self/ns/net";
-
-base::Fd current_namespace() {
-  return base::open_file(kOwnNamespace, O_RDONLY);
-}
-
-base::Fd route_socket() {
-  base::Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!fd) throw std::runtime_error("socket");
-  return fd;
-}
-
-/// A network namespace kept alive by its descriptor, with a route socket opened in it, as a container's init would.
-struct Namespace {
-  base::Fd fd, socket;
-};
-
-Namespace make_namespace() {
-  Namespace made;
-  std::thread([&made] {  // so that the test's own thread stays where it is
-    if (::unshare(CLONE_NEWNET) != 0) return;
-    made.fd = current_namespace();
-    made.socket = route_socket();
-  })
-      .join();
-  if (!made.socket) throw std::runtime_error("cannot make a network namespace");
-  return made;
-}
-
-class NetlinkKernel : public testing::Test {
- protected:
-  void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root to make network namespaces";
-    home_ = current_namespace();
-    if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "no network namespaces here: " << strerror(errno);
-    socket_.emplace();
-  }
-  void TearDown() override {
-    if (!home_) return;
-    ASSERT_EQ(::setns(home_.get(), CLONE_NEWNET), 0);
-  }
-  static VethPlan plan(const std::string& host, const std::string& bridge) {
-    VethPlan plan;
-    plan.host_name = host;
-    plan.bridge = bridge;
-    plan.guest_name = "eth0";
-    plan.guest_mac = {0x52, 0x54, 0x00, 0x11, 0x22, 0x33};
-    return plan;
-  }
-
-  base::Fd home_;
-  std::optional<Socket> socket_;
-};
 
 /// What a test wants to know of a link, from the kernel's answer.
 struct LinkView {
