@@ -31,8 +31,8 @@ netlink::Veth make_veth(netlink::Socket& host, netlink::VethPlan plan, LinkNames
   }
 }
 
-void configure(netlink::Socket& inside, const LinkPlan& plan) {
-  const std::string& name = plan.veth.guest_name;
+void configure_inside(netlink::Socket& inside, const LinkPlan& plan) {
+  const std::string& name = plan.guest_name();
   for (const auto& address : plan.addresses)
     netlink::add_address(inside, name, address.address, address.prefix, address.peer);
   if (plan.guest_up) netlink::set_link_up(inside, name, true);
@@ -40,22 +40,84 @@ void configure(netlink::Socket& inside, const LinkPlan& plan) {
     netlink::add_route(inside, route.destination, route.prefix, route.gateway, route.metric);
 }
 
-}  // namespace
-
-void require_bridges(const std::vector<LinkPlan>& plans) {
-  for (const auto& plan : plans)
-    if (!plan.veth.bridge.empty() && ::if_nametoindex(plan.veth.bridge.c_str()) == 0)
-      base::fail_errno(base::Code::SystemError, "cannot find bridge '", plan.veth.bridge, "'");
+/// Requests are made only for what was asked for: each may have to wait for others that change links.
+void configure_host_end(netlink::Socket& host, const std::string& name, const LinkPlan& plan,
+                        const netlink::VethPlan& veth) {
+  if (plan.isolated) netlink::set_port_isolated(host, name, true);
+  if (!plan.vlans.empty()) netlink::set_port_vlans(host, name, veth.bridge, plan.vlans);
+  for (const auto& address : plan.host_addresses)
+    netlink::add_address(host, name, address.address, address.prefix, address.peer);
+  for (const auto& route : plan.host_routes)
+    netlink::add_route(host, route.destination, route.prefix, route.gateway, route.metric);
+  if (plan.bandwidth != netlink::Bandwidth()) netlink::set_bandwidth(host, name, plan.bandwidth);
 }
 
-std::vector<netlink::Veth> make_links(const std::vector<LinkPlan>& plans, LinkNames& names, int netns,
-                                      base::Fd inside) {
-  std::vector<netlink::Veth> links;
-  if (plans.empty()) return links;
-  netlink::Socket host, guest(std::move(inside));
+/// Where links are made.
+struct Place {
+  netlink::Socket host;
+  std::shared_ptr<netlink::Socket> inside;
+  int netns;
+  LinkNames& names;
+  const Borrower& borrower;
+};
+
+ContainerLink make_link(Place& place, const LinkPlan& plan) {
+  if (const auto* veth = std::get_if<netlink::VethPlan>(&plan.kind)) {
+    netlink::Veth made = make_veth(place.host, *veth, place.names, place.netns);
+    configure_host_end(place.host, made.host_name(), plan, *veth);
+    return ContainerLink(std::move(made));
+  }
+  if (const auto* macvlan = std::get_if<netlink::MacvlanPlan>(&plan.kind)) {
+    netlink::Macvlan made = netlink::Macvlan::create(place.host, place.inside, *macvlan, place.netns);
+    if (plan.bandwidth != netlink::Bandwidth())
+      netlink::set_bandwidth_inside(*place.inside, macvlan->guest_name, plan.bandwidth);
+    return ContainerLink(std::move(made));
+  }
+  const auto& lent = std::get<LentPlan>(plan.kind);
+  return ContainerLink(LentLink::lend(place.host, *place.inside, place.netns, place.borrower, lent.name));
+}
+
+void require_parent(const std::string& name, const char* what) {
+  if (::if_nametoindex(name.c_str()) == 0)
+    base::fail_errno(base::Code::SystemError, "cannot find ", what, " '", name, "'");
+}
+
+}  // namespace
+
+std::string ContainerLink::host_name() const {
+  const auto* veth = std::get_if<netlink::Veth>(&owner_);
+  return veth ? veth->host_name() : "";
+}
+
+int ContainerLink::host_index() const {
+  const auto* veth = std::get_if<netlink::Veth>(&owner_);
+  return veth ? veth->host_index() : 0;
+}
+
+void ContainerLink::release() noexcept {
+  std::visit([](auto& owner) { owner.release(); }, owner_);
+}
+
+void require_parents(const std::vector<LinkPlan>& plans) {
   for (const auto& plan : plans) {
-    links.push_back(make_veth(host, plan.veth, names, netns));
-    configure(guest, plan);
+    const auto* veth = std::get_if<netlink::VethPlan>(&plan.kind);
+    if (veth && !veth->bridge.empty()) require_parent(veth->bridge, "bridge");
+    if (veth && !plan.vlans.empty() && !netlink::filters_vlans(veth->bridge))
+      base::fail(base::Code::ConfigUnsupported, "vlan tags need a bridge with vlan_filtering, which bridge '",
+                 veth->bridge, "' has not");
+    if (const auto* macvlan = std::get_if<netlink::MacvlanPlan>(&plan.kind))
+      require_parent(macvlan->parent, "network device");
+  }
+}
+
+std::vector<ContainerLink> make_links(const std::vector<LinkPlan>& plans, LinkNames& names, int netns, base::Fd inside,
+                                      const Borrower& borrower) {
+  std::vector<ContainerLink> links;
+  if (plans.empty()) return links;
+  Place place{{}, std::make_shared<netlink::Socket>(std::move(inside)), netns, names, borrower};
+  for (const auto& plan : plans) {
+    links.push_back(make_link(place, plan));
+    configure_inside(*place.inside, plan);
   }
   return links;
 }

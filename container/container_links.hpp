@@ -1,20 +1,40 @@
-// A starting container's links: veth pairs made into its network namespace, then configured inside.
+// A container's links: made into its network namespace, then configured inside.
 #pragma once
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/fd.hpp"
+#include "container/lent_links.hpp"
 #include "container/link_names.hpp"
 #include "container/plan_container.hpp"
+#include "netlink/macvlan.hpp"
 #include "netlink/veth.hpp"
 
 namespace container {
 
-/// Throws SystemError naming a bridge that does not exist, before anything is made.
-void require_bridges(const std::vector<LinkPlan>& plans);
+/// Owner of one link of a container; undoes what was made for it unless released.
+class ContainerLink {
+ public:
+  using Owner = std::variant<netlink::Veth, netlink::Macvlan, LentLink>;
+  explicit ContainerLink(Owner owner) : owner_(std::move(owner)) {}
+  /// Of the host's end; empty and 0 for kinds that have none.
+  std::string host_name() const;
+  int host_index() const;
+  void release() noexcept;
 
-/// One veth per plan, in order. `inside` is a NETLINK_ROUTE socket of network namespace `netns`.
-std::vector<netlink::Veth> make_links(const std::vector<LinkPlan>& plans, LinkNames& names, int netns, base::Fd inside);
+ private:
+  Owner owner_;
+};
+
+/// What can be seen to be wrong before anything is made: SystemError naming a bridge or device that does not exist,
+/// ConfigUnsupported for VLANs in a bridge that does not filter them.
+void require_parents(const std::vector<LinkPlan>& plans);
+
+/// One link per plan, in order. `inside` is a NETLINK_ROUTE socket of network namespace `netns`; the borrower is the
+/// domain.
+std::vector<ContainerLink> make_links(const std::vector<LinkPlan>& plans, LinkNames& names, int netns, base::Fd inside,
+                                      const Borrower& borrower);
 
 }  // namespace container

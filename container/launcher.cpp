@@ -145,7 +145,7 @@ class Attempt {
   void make_network(const std::vector<LinkPlan>& plans, LinkNames& names, ControlMessage& message);
 
   ContainerParts parts_;
-  std::vector<netlink::Veth> veths_;
+  std::vector<ContainerLink> links_;
   std::future<base::PidFd> spawning_;
   bool listening_ = false, committed_ = false;
 };
@@ -192,7 +192,8 @@ void Attempt::fail_for_hang_up() {
 
 void Attempt::make_network(const std::vector<LinkPlan>& plans, LinkNames& names, ControlMessage& message) {
   if (message.fds.size() < 2) base::fail(Code::InternalError, "guest failed to start: no network namespace was sent");
-  veths_ = make_links(plans, names, message.fds[1].get(), std::move(message.fds[0]));
+  links_ =
+      make_links(plans, names, message.fds[1].get(), std::move(message.fds[0]), {parts_.run_directory, parts_.name});
   if (!parts_.control.send(Type::NetworkDone)) fail_for_hang_up();
 }
 
@@ -232,10 +233,10 @@ ContainerParts Attempt::commit(const protocol::StatusMessage& ready) {
   take_status(parts_, ready);
   parts_.facts.supervisor_pid = supervisor().pid();
   parts_.facts.supervisor_start_time = base::process_start_time(parts_.facts.supervisor_pid);
-  for (auto& veth : veths_) {
-    parts_.facts.host_links.push_back(veth.host_name());
-    parts_.links.emplace_back(veth.host_name(), veth.host_index());
-    veth.release();
+  for (auto& link : links_) {
+    parts_.facts.host_links.push_back(link.host_name());
+    if (link.host_index() != 0) parts_.links.emplace_back(link.host_name(), link.host_index());
+    link.release();
   }
   parts_.group->release();
   committed_ = true;
@@ -273,7 +274,7 @@ DomainDefinition live_definition(DomainDefinition live, const LauncherConfig& co
   if (live.partition.empty()) live.partition = config.default_partition;
   for (std::size_t i = 0; i < live.interfaces.size(); ++i) {
     live.interfaces[i].target_dev = facts.host_links.at(i);
-    live.interfaces[i].guest_dev_actual = links[i].veth.guest_name;
+    live.interfaces[i].guest_dev_actual = links[i].guest_name();
   }
   for (std::size_t i = 0; i < live.consoles.size(); ++i) {
     if (i < facts.console_paths.size()) live.consoles[i].path = facts.console_paths[i];
@@ -349,7 +350,7 @@ Launched Launcher::launch(const DomainDefinition& definition) {
   const auto place = impl_->place_of(live);
   plan_view_cgroups(plan, impl_->host.cgroups, place);
   const auto limits = plan_limits(live, read_limit_facts(live));
-  require_bridges(links);
+  require_parents(links);
 
   Attempt attempt(config, live);
   attempt.use_image(*impl_->targets, plan.root_source);
@@ -411,6 +412,7 @@ void Launcher::Impl::remove_leftovers(const DomainDefinition& live, ContainerPar
   }
   if (parts.group && !parts.group->remove(kEndLimit))
     base::log::warning("domain '{}': cgroup '{}' stays behind", live.name, parts.group->path());
+  return_lent_links({parts.run_directory, parts.name});
   ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
 }
 

@@ -2,6 +2,8 @@
 
 #include <sched.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "container/capabilities.hpp"
 #include "container/plan_container.hpp"
@@ -37,7 +39,9 @@ domain_xml::DomainDefinition with_id_map(const domain_xml::DomainDefinition& def
 }
 
 bool has_private_network(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe) {
-  return !unsafe.share_host_network || definition.features.privnet || !definition.interfaces.empty();
+  const auto& devices = definition.host_devices;
+  return !unsafe.share_host_network || definition.features.privnet || !definition.interfaces.empty() ||
+         std::any_of(devices.begin(), devices.end(), is_network_device);
 }
 
 ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, const HostFacts& facts,

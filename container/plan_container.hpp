@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "cgroup/limits.hpp"
@@ -12,6 +13,9 @@
 #include "container/plan.hpp"
 #include "container/unsafe_defaults.hpp"
 #include "domain-xml/definition.hpp"
+#include "netlink/bandwidth.hpp"
+#include "netlink/macvlan.hpp"
+#include "netlink/port.hpp"
 #include "netlink/veth.hpp"
 
 namespace container {
@@ -64,15 +68,33 @@ struct RoutePlan {
   unsigned metric = 1;
   bool operator==(const RoutePlan&) const = default;
 };
+/// A link of the host that the container has while it runs, under its own name.
+struct LentPlan {
+  std::string name;
+  bool operator==(const LentPlan&) const = default;
+};
 struct LinkPlan {
-  netlink::VethPlan veth;  // host_name is empty where the launcher picks the next vnetN
+  std::variant<netlink::VethPlan, netlink::MacvlanPlan, LentPlan> kind;
   bool guest_up = false;
   std::vector<AddressPlan> addresses;
   std::vector<RoutePlan> routes;
+  netlink::Bandwidth bandwidth;
+  // Of a veth's host end, whose host_name is empty where the next vnetN is to be picked.
+  bool isolated = false;
+  std::vector<netlink::PortVlan> vlans;
+  std::vector<AddressPlan> host_addresses;
+  std::vector<RoutePlan> host_routes;
+
+  const std::string& guest_name() const;
   bool operator==(const LinkPlan&) const = default;
 };
-/// One per interface, in order. Throws InternalError or ConfigUnsupported for a type that cannot be started.
+/// `unnamed` is the name inside for an interface without one. Throws InternalError or ConfigUnsupported for what cannot
+/// be had.
+LinkPlan plan_link(const domain_xml::Interface& interface, const std::string& unnamed);
+/// One per interface, in order, then one per host device of type net.
 std::vector<LinkPlan> plan_links(const domain_xml::DomainDefinition& definition);
+/// <hostdev mode='capabilities' type='net'>.
+bool is_network_device(const domain_xml::HostDevice& device);
 
 /// True unless the container is to live in the host's network namespace.
 bool has_private_network(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe);

@@ -1,8 +1,11 @@
-// The container's links: a veth pair per interface, its names, addresses and routes.
+// The container's links: what each interface becomes, its names, addresses and routes.
 #include <arpa/inet.h>
+
+#include <set>
 
 #include "base/error.hpp"
 #include "container/plan_container.hpp"
+#include "domain-xml/format.hpp"
 
 namespace container {
 namespace {
@@ -17,24 +20,6 @@ struct Visitor : Calls... {
 };
 template <typename... Calls>
 Visitor(Calls...) -> Visitor<Calls...>;
-
-/// The bridge the host end joins, empty for none.
-std::string bridge_of(const Interface& interface) {
-  return std::visit(Visitor{[](const domain_xml::InterfaceBridge& one) { return one.bridge; },
-                            [](const domain_xml::InterfaceEthernet&) { return std::string(); },
-                            [](const domain_xml::InterfaceNetwork& one) -> std::string {
-                              base::fail(Code::ConfigUnsupported, "interface type 'network' (network '", one.network,
-                                         "') is not supported, use type 'bridge'");
-                            },
-                            [](const domain_xml::InterfaceDirect& one) -> std::string {
-                              base::fail(Code::ConfigUnsupported, "interface type 'direct' (device '", one.dev,
-                                         "') is not supported");
-                            },
-                            [](const domain_xml::InterfaceOther& one) -> std::string {
-                              base::fail(Code::InternalError, "unsupported interface type '", one.type, "'");
-                            }},
-                    interface.source);
-}
 
 bool is_ipv6(const std::string& family, const std::string& address) {
   return family == "ipv6" || (family.empty() && address.find(':') != address.npos);
@@ -68,18 +53,32 @@ RoutePlan route_plan(const domain_xml::Route& route) {
   return plan;
 }
 
-LinkPlan link_plan(const Interface& interface, unsigned& unnamed) {
-  LinkPlan plan;
-  plan.veth.bridge = bridge_of(interface);
-  plan.veth.host_name = interface.target_dev;
-  plan.veth.guest_name = interface.guest_dev.empty() ? "eth" + std::to_string(unnamed++) : interface.guest_dev;
-  plan.veth.guest_mac = interface.mac.bytes;
-  plan.veth.mtu = interface.mtu;
-  plan.veth.host_up = interface.link_up.value_or(true);
-  plan.guest_up = !interface.ips.empty() || interface.link_up.value_or(false);
-  for (const auto& ip : interface.ips) plan.addresses.push_back({ip.address, address_prefix(ip), ip.peer});
-  for (const auto& route : interface.routes) plan.routes.push_back(route_plan(route));
-  return plan;
+std::vector<AddressPlan> address_plans(const std::vector<domain_xml::IpAddress>& ips) {
+  std::vector<AddressPlan> plans;
+  for (const auto& ip : ips) plans.push_back({ip.address, address_prefix(ip), ip.peer});
+  return plans;
+}
+
+std::vector<RoutePlan> route_plans(const std::vector<domain_xml::Route>& routes) {
+  std::vector<RoutePlan> plans;
+  for (const auto& route : routes) plans.push_back(route_plan(route));
+  return plans;
+}
+
+std::optional<netlink::BandwidthRate> rate_plan(const std::optional<domain_xml::BandwidthRate>& rate) {
+  if (!rate) return std::nullopt;
+  return netlink::BandwidthRate{rate->average, rate->peak, rate->burst, rate->floor};
+}
+
+/// A single tag is what the container's untagged frames belong to; of several, the one that says so.
+std::vector<netlink::PortVlan> vlan_plans(const std::optional<domain_xml::Vlan>& vlan) {
+  std::vector<netlink::PortVlan> plans;
+  if (!vlan) return plans;
+  for (const auto& tag : vlan->tags) {
+    const bool untagged = !vlan->trunk || tag.native_mode == "untagged";
+    plans.push_back({tag.id, untagged || tag.native_mode == "tagged", untagged});
+  }
+  return plans;
 }
 
 void require_link_name(const std::string& name) {
@@ -87,20 +86,142 @@ void require_link_name(const std::string& name) {
     base::fail(Code::ConfigUnsupported, "invalid network device name '", name, "'");
 }
 
+void refuse_virtual_port(const Interface& interface) {
+  if (interface.virtual_port && !interface.virtual_port->type.empty())
+    base::fail(Code::ConfigUnsupported, "virtualport type '", interface.virtual_port->type,
+               "' is not supported on this kind of interface");
+}
+
+void refuse_vlan(const Interface& interface) {
+  if (interface.vlan)
+    base::fail(Code::ConfigUnsupported, "vlan tags are for interfaces in a bridge only, interface '",
+               domain_xml::format_mac(interface.mac), "'");
+}
+
+netlink::VethPlan veth_plan(const Interface& interface, const std::string& guest_name) {
+  netlink::VethPlan plan;
+  plan.host_name = interface.target_dev;
+  plan.guest_name = guest_name;
+  plan.guest_mac = interface.mac.bytes;
+  plan.mtu = interface.mtu;
+  plan.host_up = interface.link_up.value_or(true);
+  return plan;
+}
+
+LinkPlan bridged_plan(const Interface& interface, const domain_xml::InterfaceBridge& source,
+                      const std::string& guest_name) {
+  refuse_virtual_port(interface);
+  netlink::VethPlan veth = veth_plan(interface, guest_name);
+  veth.bridge = source.bridge;
+  return {.kind = veth, .isolated = interface.port_isolated.value_or(false), .vlans = vlan_plans(interface.vlan)};
+}
+
+LinkPlan ethernet_plan(const Interface& interface, const domain_xml::InterfaceEthernet& source,
+                       const std::string& guest_name) {
+  refuse_vlan(interface);
+  return {.kind = veth_plan(interface, guest_name),
+          .host_addresses = address_plans(source.host_ips),
+          .host_routes = route_plans(source.host_routes)};
+}
+
+netlink::MacvlanMode macvlan_mode(const std::string& word) {
+  if (word == "private") return netlink::MacvlanMode::Private;
+  if (word == "bridge") return netlink::MacvlanMode::Bridge;
+  if (word == "passthrough") return netlink::MacvlanMode::Passthrough;
+  return netlink::MacvlanMode::Vepa;
+}
+
+LinkPlan direct_plan(const Interface& interface, const domain_xml::InterfaceDirect& source,
+                     const std::string& guest_name) {
+  refuse_virtual_port(interface);
+  refuse_vlan(interface);
+  return {.kind = netlink::MacvlanPlan{source.dev, macvlan_mode(source.mode), guest_name, interface.mac.bytes,
+                                       interface.mtu}};
+}
+
+LinkPlan plan_of_kind(const Interface& interface, const std::string& guest_name) {
+  return std::visit(
+      Visitor{[&](const domain_xml::InterfaceBridge& one) { return bridged_plan(interface, one, guest_name); },
+              [&](const domain_xml::InterfaceEthernet& one) { return ethernet_plan(interface, one, guest_name); },
+              [&](const domain_xml::InterfaceDirect& one) { return direct_plan(interface, one, guest_name); },
+              [](const domain_xml::InterfaceNetwork& one) -> LinkPlan {
+                base::fail(Code::ConfigUnsupported, "interface of network '", one.network,
+                           "': the network has not been resolved to a bridge or device");
+              },
+              [](const domain_xml::InterfaceOther& one) -> LinkPlan {
+                base::fail(Code::InternalError, "unsupported interface type '", one.type, "'");
+              }},
+      interface.source);
+}
+
+LinkPlan lent_plan(const domain_xml::HostDevice& device) {
+  require_link_name(device.path);
+  return {.kind = LentPlan{device.path},
+          .guest_up = true,
+          .addresses = address_plans(device.ips),
+          .routes = route_plans(device.routes)};
+}
+
+void require_different_names(const std::vector<LinkPlan>& links) {
+  std::set<std::string> names;
+  for (const auto& link : links)
+    if (!names.insert(link.guest_name()).second)
+      base::fail(Code::ConfigUnsupported, "two interfaces are named '", link.guest_name(), "' inside the container");
+}
+
+/// The kernel would take it, and answer on either of them.
+void require_different_addresses(const std::vector<LinkPlan>& links) {
+  std::set<std::string> addresses;
+  for (const auto& link : links)
+    for (const auto& address : link.addresses)
+      if (!addresses.insert(address.address).second)
+        base::fail(Code::ConfigUnsupported, "IP address '", address.address, "' is given twice");
+}
+
 }  // namespace
+
+const std::string& LinkPlan::guest_name() const {
+  return std::visit(
+      Visitor{[](const netlink::VethPlan& veth) -> const std::string& { return veth.guest_name; },
+              [](const netlink::MacvlanPlan& macvlan) -> const std::string& { return macvlan.guest_name; },
+              [](const LentPlan& lent) -> const std::string& { return lent.name; }},
+      kind);
+}
+
+LinkPlan plan_link(const Interface& interface, const std::string& unnamed) {
+  if (!interface.script.empty())
+    base::fail(Code::ConfigUnsupported, "script '", interface.script, "' of an interface is not supported");
+  const std::string& guest_name = interface.guest_dev.empty() ? unnamed : interface.guest_dev;
+  require_link_name(interface.target_dev);
+  require_link_name(guest_name);
+  LinkPlan plan = plan_of_kind(interface, guest_name);
+  // A macvlan has no host end that could be up or down in its place.
+  const bool direct = std::holds_alternative<netlink::MacvlanPlan>(plan.kind);
+  plan.guest_up =
+      direct ? interface.link_up.value_or(true) : !interface.ips.empty() || interface.link_up.value_or(false);
+  plan.addresses = address_plans(interface.ips);
+  plan.routes = route_plans(interface.routes);
+  if (interface.bandwidth)
+    plan.bandwidth = {rate_plan(interface.bandwidth->inbound), rate_plan(interface.bandwidth->outbound)};
+  return plan;
+}
+
+bool is_network_device(const domain_xml::HostDevice& device) {
+  return device.mode == domain_xml::HostDeviceMode::Capabilities && device.type == "net";
+}
 
 std::vector<LinkPlan> plan_links(const domain_xml::DomainDefinition& definition) {
   std::vector<LinkPlan> links;
   unsigned unnamed = 0;
   for (const auto& interface : definition.interfaces) {
-    links.push_back(link_plan(interface, unnamed));
-    require_link_name(links.back().veth.host_name);
-    require_link_name(links.back().veth.guest_name);
-    for (std::size_t i = 0; i + 1 < links.size(); ++i)
-      if (links[i].veth.guest_name == links.back().veth.guest_name)
-        base::fail(Code::ConfigUnsupported, "two interfaces are named '", links[i].veth.guest_name,
-                   "' inside the container");
+    const std::string name = "eth" + std::to_string(unnamed);
+    if (interface.guest_dev.empty()) ++unnamed;
+    links.push_back(plan_link(interface, name));
   }
+  for (const auto& device : definition.host_devices)
+    if (is_network_device(device)) links.push_back(lent_plan(device));
+  require_different_names(links);
+  require_different_addresses(links);
   return links;
 }
 

@@ -39,7 +39,7 @@ struct RunningFacts {
   unsigned long long supervisor_start_time = 0;  // proc(5) field 22
   pid_t init_pid = -1;
   std::string cgroup_partition, cgroup_leaf;
-  std::vector<std::string> host_links;     // "vnet0" per interface, in order; empty when it has no host end
+  std::vector<std::string> host_links;     // "vnet0" per interface, then per lent link; empty when it has no host end
   std::vector<std::string> console_paths;  // host pty per console, in order
   bool operator==(const RunningFacts&) const = default;
 };

@@ -25,7 +25,7 @@ constexpr std::uint32_t kShaper = 0x00010000, kClass = 0x00010001, kLeaf = 0x000
 /// Depth of a bucket nobody has given a depth, as time at full speed. What is dropped comes again after a
 /// retransmission timeout (200 ms), and what flows meanwhile must not be lost to the sender; what is queued needs no
 /// such thing.
-constexpr std::uint64_t kPolicedDepthMilliseconds = 250, kShapedDepthMilliseconds = 10, kPeakDepthMilliseconds = 10;
+constexpr std::uint64_t kPolicedDepthMilliseconds = 250, kShapedDepthMilliseconds = 10;
 constexpr std::uint64_t kLeastDepth = 65536;  // the largest packet that segmentation offload makes
 
 std::uint64_t bytes_per_second(std::uint64_t kilobytes) {
@@ -119,7 +119,7 @@ std::vector<TokenBucket> token_buckets(const BandwidthRate& rate) {
     const std::uint64_t bytes = bytes_per_second(kilobytes);
     buckets.push_back({bytes, depth_bytes(depth, bytes, milliseconds)});
   };
-  if (rate.peak) add(*rate.peak, std::nullopt, kPeakDepthMilliseconds);
+  if (rate.peak) add(*rate.peak, std::nullopt, kPolicedDepthMilliseconds);
   add(rate.average, rate.burst, kPolicedDepthMilliseconds);
   return buckets;
 }
@@ -144,7 +144,7 @@ Message shaper_class_message(int link_index, const BandwidthRate& rate) {
   options.rate = rate_spec(average);
   options.ceil = rate_spec(peak);
   options.buffer = ticks(depth_bytes(rate.burst, average, kShapedDepthMilliseconds), average);
-  options.cbuffer = rate.peak ? ticks(depth_bytes(std::nullopt, peak, kPeakDepthMilliseconds), peak) : options.buffer;
+  options.cbuffer = rate.peak ? ticks(depth_bytes(std::nullopt, peak, kShapedDepthMilliseconds), peak) : options.buffer;
   options.quantum = kLeastDepth;  // of no meaning to a single class, but unset it may be warned about
   Builder builder = request(RTM_NEWTCLASS, NLM_F_CREATE | NLM_F_REPLACE, link_index, kClass, kShaper, "htb");
   nlattr* nest = builder.open(TCA_OPTIONS);

@@ -1,6 +1,8 @@
 // Puts a message together: header first, then attributes and nests of them.
 #pragma once
 
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
@@ -51,5 +53,27 @@ class Builder {
   }
   Message message_;
 };
+
+enum class Flag { Keep, Up, Down };
+
+/// `index` 0: the link is known by the name that follows.
+inline ifinfomsg link_header(Flag flag = Flag::Keep, int index = 0) {
+  ifinfomsg header{};
+  header.ifi_family = AF_UNSPEC;
+  header.ifi_index = index;
+  if (flag != Flag::Keep) header.ifi_change = IFF_UP;
+  if (flag == Flag::Up) header.ifi_flags = IFF_UP;
+  return header;
+}
+
+/// Throws InvalidArg.
+void require_link_name(const std::string& name);
+
+inline Builder link_request(int type, int flags, const std::string& name, const ifinfomsg& header = link_header()) {
+  require_link_name(name);
+  Builder builder(type, flags);
+  builder.header(header).text(IFLA_IFNAME, name);
+  return builder;
+}
 
 }  // namespace netlink

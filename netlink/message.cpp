@@ -22,26 +22,6 @@ namespace {
 
 using base::Code;
 
-void require_link_name(const std::string& name) {
-  if (!valid_link_name(name)) base::fail(Code::InvalidArg, "invalid network device name '", name, "'");
-}
-
-enum class Flag { Keep, Up, Down };
-
-ifinfomsg link_header(Flag flag) {
-  ifinfomsg header{};
-  header.ifi_family = AF_UNSPEC;
-  if (flag != Flag::Keep) header.ifi_change = IFF_UP;
-  if (flag == Flag::Up) header.ifi_flags = IFF_UP;
-  return header;
-}
-
-Builder link_request(int type, int flags, const std::string& name, const ifinfomsg& header) {
-  Builder builder(type, flags);
-  builder.header(header).text(IFLA_IFNAME, name);
-  return builder;
-}
-
 /// One each way, said outright: without these attributes veth allocates a queue for every possible CPU, then shrinks to
 /// one and waits for RCU over it.
 void add_queues(Builder& builder) {
@@ -54,7 +34,7 @@ void add_veth_peer(Builder& builder, const VethPlan& plan, int netns) {
   nlattr* data = builder.open(IFLA_INFO_DATA);
   nlattr* peer = builder.open(VETH_INFO_PEER);
   // The peer cannot be born up: until both ends exist the driver answers ENOTCONN (veth_open).
-  builder.header(link_header(Flag::Keep)).text(IFLA_IFNAME, plan.guest_name);
+  builder.header(link_header()).text(IFLA_IFNAME, plan.guest_name);
   builder.bytes(IFLA_ADDRESS, plan.guest_mac.data(), plan.guest_mac.size());
   if (plan.mtu) builder.number(IFLA_MTU, *plan.mtu);
   add_queues(builder);
@@ -100,6 +80,10 @@ void FreeMessage::operator()(nl_msg* message) const noexcept {
   nlmsg_free(message);
 }
 
+void require_link_name(const std::string& name) {
+  if (!valid_link_name(name)) base::fail(Code::InvalidArg, "invalid network device name '", name, "'");
+}
+
 bool valid_link_name(const std::string& name) {
   if (name.empty() || name.size() >= IFNAMSIZ || name == "." || name == "..") return false;
   return name.find_first_of(std::string("/: \t\n\v\f\r\0", 9)) == name.npos;
@@ -113,7 +97,6 @@ Mac host_mac(const VethPlan& plan) {
 }
 
 Message veth_message(const VethPlan& plan, int bridge_index, int netns) {
-  require_link_name(plan.host_name);
   require_link_name(plan.guest_name);
   Builder builder = link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, plan.host_name,
                                  link_header(plan.host_up ? Flag::Up : Flag::Keep));
@@ -127,7 +110,6 @@ Message veth_message(const VethPlan& plan, int bridge_index, int netns) {
 }
 
 Message bridge_message(const std::string& name) {
-  require_link_name(name);
   Builder builder = link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, link_header(Flag::Up));
   nlattr* info = builder.open(IFLA_LINKINFO);
   builder.text(IFLA_INFO_KIND, "bridge");
@@ -136,17 +118,22 @@ Message bridge_message(const std::string& name) {
 }
 
 Message get_link_message(const std::string& name) {
-  return link_request(RTM_GETLINK, 0, name, link_header(Flag::Keep)).take();
+  return link_request(RTM_GETLINK, 0, name).take();
 }
 
 Message list_links_message() {
   Builder builder(RTM_GETLINK, NLM_F_DUMP);
-  builder.header(link_header(Flag::Keep)).number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  builder.header(link_header()).number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   return builder.take();
 }
 
 Message delete_link_message(const std::string& name) {
-  return link_request(RTM_DELLINK, 0, name, link_header(Flag::Keep)).take();
+  return link_request(RTM_DELLINK, 0, name).take();
+}
+
+Message delete_link_message(int index) {
+  Builder builder(RTM_DELLINK, 0);
+  return builder.header(link_header(Flag::Keep, index)).take();
 }
 
 Message set_link_up_message(const std::string& name, bool up) {
@@ -154,10 +141,24 @@ Message set_link_up_message(const std::string& name, bool up) {
 }
 
 Message rename_link_message(int index, const std::string& name) {
-  require_link_name(name);
-  ifinfomsg header = link_header(Flag::Keep);
-  header.ifi_index = index;
-  return link_request(RTM_SETLINK, 0, name, header).take();
+  return link_request(RTM_SETLINK, 0, name, link_header(Flag::Keep, index)).take();
+}
+
+Message set_link_mac_message(const std::string& name, const Mac& mac) {
+  return link_request(RTM_SETLINK, 0, name).bytes(IFLA_ADDRESS, mac.data(), mac.size()).take();
+}
+
+Message set_link_mtu_message(const std::string& name, unsigned mtu) {
+  return link_request(RTM_SETLINK, 0, name).number(IFLA_MTU, mtu).take();
+}
+
+Message set_link_master_message(const std::string& name, int master_index) {
+  return link_request(RTM_SETLINK, 0, name).number(IFLA_MASTER, static_cast<std::uint32_t>(master_index)).take();
+}
+
+Message move_link_message(int index, int netns, const std::string& name) {
+  Builder builder = link_request(RTM_SETLINK, 0, name, link_header(Flag::Down, index));
+  return builder.number(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns)).take();
 }
 
 Message address_message(int link_index, const std::string& address, unsigned prefix, const std::string& peer) {

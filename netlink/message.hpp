@@ -31,8 +31,15 @@ Message bridge_message(const std::string& name);
 Message get_link_message(const std::string& name);
 Message list_links_message();
 Message delete_link_message(const std::string& name);
+Message delete_link_message(int index);
 Message set_link_up_message(const std::string& name, bool up);
 Message rename_link_message(int index, const std::string& name);
+Message set_link_mac_message(const std::string& name, const Mac& mac);
+Message set_link_mtu_message(const std::string& name, unsigned mtu);
+/// 0: out of the bridge it is in.
+Message set_link_master_message(const std::string& name, int master_index);
+/// Down, into network namespace `netns`, where it is called `name`.
+Message move_link_message(int index, int netns, const std::string& name);
 
 /// IPv4 gets the broadcast address of its network, IPv6 skips duplicate address detection: a static address in a
 /// namespace of its own is usable at once. Throws InvalidArg for text that is no address and for prefixes longer than

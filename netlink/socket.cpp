@@ -5,10 +5,12 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <exception>
+#include <future>
 
 #include "base/error.hpp"
 
@@ -104,6 +106,14 @@ Socket::Socket(base::Fd fd) : socket_(allocate()) {
     fail_libnl(error, "cannot adopt a netlink socket");
   fd.release();
   configure();
+}
+
+Socket Socket::in(int netns) {
+  const auto open_there = [netns] {
+    if (::setns(netns, CLONE_NEWNET) != 0) base::fail_errno(Code::SystemError, "cannot enter a network namespace");
+    return Socket();
+  };
+  return std::async(std::launch::async, open_there).get();
 }
 
 Socket::Socket(Socket&&) noexcept = default;

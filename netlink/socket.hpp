@@ -25,6 +25,8 @@ class Socket {
   Socket();
   /// Adopts a NETLINK_ROUTE descriptor opened in another network namespace (by the container's init before exec).
   explicit Socket(base::Fd fd);
+  /// Opened in network namespace `netns` by a thread that goes there for it. Throws SystemError.
+  static Socket in(int netns);
   Socket(Socket&&) noexcept;
   Socket& operator=(Socket&&) noexcept;
   ~Socket();

@@ -37,6 +37,7 @@ Veth Veth::create(Socket& socket, const VethPlan& plan, int netns) {
   if (outcome.error != 0) {
     std::string what = base::join("cannot create veth pair '", plan.host_name, "'");
     if (!plan.bridge.empty()) what += " in bridge '" + plan.bridge + "'";
+    if (outcome.error == EXFULL) what += " (it has as many ports as a bridge can have)";
     if (!outcome.text.empty()) what += " (" + outcome.text + ")";
     base::fail_errno_value(outcome.error, Code::SystemError, what);
   }

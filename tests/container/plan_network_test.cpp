@@ -16,6 +16,10 @@ Interface bridged(const std::string& bridge) {
   return interface;
 }
 
+const netlink::VethPlan& veth(const LinkPlan& plan) {
+  return std::get<netlink::VethPlan>(plan.kind);
+}
+
 std::vector<LinkPlan> links(std::vector<Interface> interfaces) {
   DomainDefinition definition;
   definition.interfaces = std::move(interfaces);
@@ -36,12 +40,12 @@ TEST(PlanNetwork, NamesInsideCountUnnamedInterfacesOnly) {
   named.guest_dev = "lan";
   const auto planned = links({bridged("br0"), named, bridged("br1")});
   ASSERT_EQ(planned.size(), 3u);
-  EXPECT_EQ(planned[0].veth.guest_name, "eth0");
-  EXPECT_EQ(planned[1].veth.guest_name, "lan");
-  EXPECT_EQ(planned[2].veth.guest_name, "eth1");
-  EXPECT_EQ(planned[2].veth.bridge, "br1");
-  EXPECT_EQ(planned[0].veth.host_name, "");
-  EXPECT_EQ(planned[0].veth.guest_mac, (netlink::Mac{0x52, 0x54, 0, 1, 2, 3}));
+  EXPECT_EQ(planned[0].guest_name(), "eth0");
+  EXPECT_EQ(planned[1].guest_name(), "lan");
+  EXPECT_EQ(planned[2].guest_name(), "eth1");
+  EXPECT_EQ(veth(planned[2]).bridge, "br1");
+  EXPECT_EQ(veth(planned[0]).host_name, "");
+  EXPECT_EQ(veth(planned[0]).guest_mac, (netlink::Mac{0x52, 0x54, 0, 1, 2, 3}));
 }
 
 TEST(PlanNetwork, UpInsideOnlyWithAnAddressOrWhenAsked) {
@@ -52,15 +56,15 @@ TEST(PlanNetwork, UpInsideOnlyWithAnAddressOrWhenAsked) {
   auto addressed = bridged("br0");
   addressed.ips = {{.address = "192.0.2.7"}};
   EXPECT_TRUE(links({addressed})[0].guest_up);
-  EXPECT_TRUE(links({addressed})[0].veth.host_up);
+  EXPECT_TRUE(veth(links({addressed})[0]).host_up);
 }
 
 TEST(PlanNetwork, LinkDownAndMtuAreHonoured_N6) {
   auto interface = bridged("br0");
   interface.link_up = false;
   interface.mtu = 1400;
-  EXPECT_FALSE(links({interface})[0].veth.host_up);
-  EXPECT_EQ(links({interface})[0].veth.mtu, 1400u);
+  EXPECT_FALSE(veth(links({interface})[0]).host_up);
+  EXPECT_EQ(veth(links({interface})[0]).mtu, 1400u);
 }
 
 TEST(PlanNetwork, AbsentPrefixes) {
@@ -86,12 +90,83 @@ TEST(PlanNetwork, TypesThatCannotStart) {
   Interface network;
   network.source = domain_xml::InterfaceNetwork{"default", "", ""};
   EXPECT_EQ(refusal(network), base::Code::ConfigUnsupported);
-  Interface direct;
-  direct.source = domain_xml::InterfaceDirect{"eth0"};
-  EXPECT_EQ(refusal(direct), base::Code::ConfigUnsupported);
   Interface ethernet;
   ethernet.source = domain_xml::InterfaceEthernet{};
   EXPECT_EQ(refusal(ethernet), base::Code::Ok);
+}
+
+TEST(PlanNetwork, DirectIsAMacvlan) {
+  auto direct = bridged("");
+  direct.source = domain_xml::InterfaceDirect{.dev = "eth7", .mode = "passthrough"};
+  direct.mtu = 1400;
+  const auto plan = links({direct})[0];
+  EXPECT_EQ(std::get<netlink::MacvlanPlan>(plan.kind),
+            (netlink::MacvlanPlan{"eth7", netlink::MacvlanMode::Passthrough, "eth0", direct.mac.bytes, 1400}));
+  EXPECT_TRUE(plan.guest_up) << "as it has no host end, nobody else would bring it up";
+  direct.link_up = false;
+  EXPECT_FALSE(links({direct})[0].guest_up);
+  direct.vlan = domain_xml::Vlan{.tags = {{.id = 7}}};
+  EXPECT_EQ(refusal(direct), base::Code::ConfigUnsupported);
+}
+
+TEST(PlanNetwork, EthernetHasAddressesOnTheHost) {
+  auto ethernet = bridged("");
+  ethernet.source = domain_xml::InterfaceEthernet{
+      .host_ips = {{.address = "192.0.2.1", .prefix = 30}},
+      .host_routes = {{.family = "ipv4", .address = "198.51.100.0", .gateway = "192.0.2.2", .prefix = 24}}};
+  const auto plan = links({ethernet})[0];
+  EXPECT_EQ(plan.host_addresses, (std::vector<AddressPlan>{{"192.0.2.1", 30, ""}}));
+  EXPECT_EQ(plan.host_routes, (std::vector<RoutePlan>{{"198.51.100.0", 24, "192.0.2.2", 1}}));
+  EXPECT_EQ(veth(plan).bridge, "");
+}
+
+TEST(PlanNetwork, BandwidthAndIsolationAreOfTheHostEnd) {
+  auto interface = bridged("br0");
+  interface.port_isolated = true;
+  interface.bandwidth = domain_xml::Bandwidth{.outbound = domain_xml::BandwidthRate{.average = 10, .peak = 20}};
+  const auto plan = links({interface})[0];
+  EXPECT_TRUE(plan.isolated);
+  EXPECT_EQ(plan.bandwidth.inbound, std::nullopt);
+  EXPECT_EQ(plan.bandwidth.outbound, (netlink::BandwidthRate{.average = 10, .peak = 20}));
+}
+
+TEST(PlanNetwork, VlanTags) {
+  auto interface = bridged("br0");
+  interface.vlan = domain_xml::Vlan{.tags = {{.id = 7}}};
+  EXPECT_EQ(links({interface})[0].vlans, (std::vector<netlink::PortVlan>{{7, true, true}}));
+  interface.vlan =
+      domain_xml::Vlan{.trunk = true, .tags = {{.id = 7}, {.id = 8, .native_mode = "untagged"}, {.id = 9}}};
+  EXPECT_EQ(links({interface})[0].vlans,
+            (std::vector<netlink::PortVlan>{{7, false, false}, {8, true, true}, {9, false, false}}));
+}
+
+TEST(PlanNetwork, HostInterfacesComeLastUnderTheirOwnName) {
+  DomainDefinition definition;
+  definition.interfaces = {bridged("br0")};
+  definition.host_devices = {{.mode = domain_xml::HostDeviceMode::Capabilities,
+                              .type = "net",
+                              .path = "eth5",
+                              .ips = {{.address = "192.0.2.7"}}}};
+  const auto plans = plan_links(definition);
+  ASSERT_EQ(plans.size(), 2U);
+  EXPECT_EQ(plans[1].guest_name(), "eth5");
+  EXPECT_EQ(plans[1].addresses.size(), 1U);  // N6
+  EXPECT_TRUE(plans[1].guest_up);
+  EXPECT_TRUE(has_private_network(definition, {.share_host_network = true}));
+  definition.host_devices[0].path = "eth0";
+  EXPECT_THROW(plan_links(definition), base::Error) << "the first interface is called that";
+}
+
+TEST(PlanNetwork, WhatCannotBeHadIsRefused) {
+  auto scripted = bridged("br0");
+  scripted.script = "/bin/true";
+  EXPECT_EQ(refusal(scripted), base::Code::ConfigUnsupported);
+  auto port = bridged("br0");
+  port.virtual_port = domain_xml::VirtualPort{.type = "midonet"};
+  EXPECT_EQ(refusal(port), base::Code::ConfigUnsupported);
+  auto one = bridged("br0"), other = bridged("br0");
+  one.ips = other.ips = {{.address = "192.0.2.7"}};
+  EXPECT_THROW(links({one, other}), base::Error) << "an address that clashes";
 }
 
 TEST(PlanNetwork, NamesTheKernelWouldRefuse) {

@@ -1,0 +1,39 @@
+// Links of the host that a container has while it runs. A network namespace that ends takes virtual links with it, and
+// hands real ones back with the name and address the guest gave them; so the namespace is kept by a bind mount until
+// its links are out of it again, and what they were is on disk before they go: DIRECTORY/lent/LINK.{link,netns}.
+#pragma once
+
+#include <string>
+
+#include "netlink/socket.hpp"
+
+namespace container {
+
+/// Whose links, and where that is written down.
+struct Borrower {
+  std::string directory, domain;
+};
+
+/// Owner of what is on loan; gives it back unless released.
+class LentLink {
+ public:
+  /// Moves link `name` into network namespace `netns`, of which `inside` is a socket. Throws SystemError: no such link,
+  /// already lent, or of a kind that cannot leave its namespace.
+  static LentLink lend(netlink::Socket& host, netlink::Socket& inside, int netns, const Borrower& borrower,
+                       const std::string& name);
+  LentLink(LentLink&& other) noexcept;
+  LentLink& operator=(LentLink&& other) noexcept;
+  ~LentLink();
+  void release() noexcept { name_.clear(); }
+
+ private:
+  LentLink(std::string directory, std::string name) : directory_(std::move(directory)), name_(std::move(name)) {}
+  std::string directory_, name_;
+};
+
+/// Everything the domain still has, with its own name and MAC address. Says in the log what could not come back.
+void return_lent_links(const Borrower& borrower) noexcept;
+/// One of them.
+void return_lent_link(const std::string& directory, const std::string& name) noexcept;
+
+}  // namespace container
