@@ -251,6 +251,7 @@ struct Interface {
   std::string target_dev;           // host side; live: the real name
   std::string guest_dev;            // inside, as configured
   std::string guest_dev_actual;     // inside, live
+  std::string alias;                // live only: net0 ..., unless the user has given one (see alias_of)
   std::optional<bool> link_up;
   std::optional<unsigned> mtu;
   std::string model;

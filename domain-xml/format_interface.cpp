@@ -134,7 +134,10 @@ void write_interface(Writer& writer, const Interface& interface, View view) {
   stored({"tune"});
   if (interface.link_up) writer.open("link").attribute("state", *interface.link_up ? "up" : "down").close();
   if (interface.mtu) writer.open("mtu").attribute("size", *interface.mtu).close();
-  stored({"coalesce", "boot", "rom", "acpi", "teaming", "alias", "address"});
+  stored({"coalesce", "boot", "rom", "acpi", "teaming", "alias"});
+  if (view != View::Inactive && !interface.alias.empty())
+    writer.open("alias").attribute("name", interface.alias).close();
+  stored({"address"});
   writer.close();
 }
 

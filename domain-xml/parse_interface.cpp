@@ -185,6 +185,8 @@ Interface parse_interface(const Node& node, Source origin) {
   parse_port(node, interface);
   interface.others = parse_stored_children(node, "interface");
   parse_user_alias(node, interface.others);
+  if (origin == Source::Status && !has_stored(interface.others, "alias"))
+    interface.alias = node.child("alias").attribute_text("name");
   if (interface.model != "virtio") drop_driver(interface.others);
   parse_stored_rest(node, type == "hostdev" ? "interface/hostdev-attributes" : "interface/attributes", "attributes",
                     interface.others);

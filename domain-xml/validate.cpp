@@ -247,12 +247,26 @@ std::vector<Problem> validate(const DomainDefinition& definition, const Defaults
   return problems.take();
 }
 
-void require_valid(const DomainDefinition& definition, const DefaultsContext& context) {
-  const auto problems = validate(definition, context);
+namespace {
+
+void require_none(const std::vector<Problem>& problems) {
   if (problems.empty()) return;
   std::string text;
   for (const auto& problem : problems) text += (text.empty() ? "" : "; ") + problem.text;
   throw base::Error(problems.front().code, problems.front().from, text);
+}
+
+}  // namespace
+
+void require_valid(const DomainDefinition& definition, const DefaultsContext& context) {
+  require_none(validate(definition, context));
+}
+
+void require_valid(const Device& device) {
+  Problems problems;
+  if (const auto* filesystem = std::get_if<Filesystem>(&device)) check_filesystem(*filesystem, problems);
+  if (const auto* interface = std::get_if<Interface>(&device)) check_interface(*interface, problems);
+  require_none(problems.take());
 }
 
 DomainDefinition accept_definition(DomainDefinition given, const DefaultsContext& context) {

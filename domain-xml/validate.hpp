@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "domain-xml/defaults.hpp"
 #include "domain-xml/definition.hpp"
+#include "domain-xml/device.hpp"
 
 namespace domain_xml {
 
@@ -21,6 +22,8 @@ std::vector<Problem> validate(const DomainDefinition& definition, const Defaults
 
 /// Throws the first problem as Error, its text followed by the others, one "; " apart.
 void require_valid(const DomainDefinition& definition, const DefaultsContext& context);
+/// The same for what can be seen of a device alone.
+void require_valid(const Device& device);
 
 /// What everything that is given to us goes through before it is used: apply_defaults(), then require_valid().
 DomainDefinition accept_definition(DomainDefinition given, const DefaultsContext& context);
