@@ -110,8 +110,8 @@ void require_parents(const std::vector<LinkPlan>& plans) {
   }
 }
 
-std::vector<ContainerLink> make_links(const std::vector<LinkPlan>& plans, LinkNames& names, int netns, base::Fd inside,
-                                      const Borrower& borrower) {
+std::vector<ContainerLink> make_links(const std::vector<LinkPlan>& plans, LinkNames& names, int netns,
+                                      netlink::Socket inside, const Borrower& borrower) {
   std::vector<ContainerLink> links;
   if (plans.empty()) return links;
   Place place{{}, std::make_shared<netlink::Socket>(std::move(inside)), netns, names, borrower};

@@ -34,7 +34,7 @@ void require_parents(const std::vector<LinkPlan>& plans);
 
 /// One link per plan, in order. `inside` is a NETLINK_ROUTE socket of network namespace `netns`; the borrower is the
 /// domain.
-std::vector<ContainerLink> make_links(const std::vector<LinkPlan>& plans, LinkNames& names, int netns, base::Fd inside,
-                                      const Borrower& borrower);
+std::vector<ContainerLink> make_links(const std::vector<LinkPlan>& plans, LinkNames& names, int netns,
+                                      netlink::Socket inside, const Borrower& borrower);
 
 }  // namespace container

@@ -192,8 +192,8 @@ void Attempt::fail_for_hang_up() {
 
 void Attempt::make_network(const std::vector<LinkPlan>& plans, LinkNames& names, ControlMessage& message) {
   if (message.fds.size() < 2) base::fail(Code::InternalError, "guest failed to start: no network namespace was sent");
-  links_ =
-      make_links(plans, names, message.fds[1].get(), std::move(message.fds[0]), {parts_.run_directory, parts_.name});
+  links_ = make_links(plans, names, message.fds[1].get(), netlink::Socket(std::move(message.fds[0])),
+                      {parts_.run_directory, parts_.name});
   if (!parts_.control.send(Type::NetworkDone)) fail_for_hang_up();
 }
 

@@ -19,10 +19,12 @@
 #include "container/affinity.hpp"
 #include "container/initctl.hpp"
 #include "container/lent_links.hpp"
+#include "container/live_links.hpp"
 #include "container/oom_watch.hpp"
 #include "container/plan_container.hpp"
 #include "container/supervised_container.hpp"
 #include "domain-xml/cpu_pins.hpp"
+#include "netlink/link.hpp"
 
 namespace container {
 namespace {
@@ -329,6 +331,50 @@ std::vector<base::Fd> SupervisedContainer::open_namespaces() const {
   }
   require_running_init();  // or the number was another's already when the files were opened
   return opened;
+}
+
+base::Fd SupervisedContainer::open_namespace(const char* name) const {
+  require_running_init();
+  base::Fd fd = base::open_file("/proc/" + std::to_string(shared_->parts.init.pid()) + "/ns/" + name, O_RDONLY);
+  require_running_init();  // or the number was another's already
+  return fd;
+}
+
+domain_xml::Interface SupervisedContainer::attach_interface(const domain_xml::Interface& interface) {
+  auto& parts = shared_->parts;
+  const base::Fd network = open_namespace("net");
+  LiveLink made = attach_link(interface, *names_, network.get(), {parts.run_directory, parts.name});
+  if (made.link.host_index() != 0) {
+    parts.links.emplace_back(made.link.host_name(), made.link.host_index());
+    parts.facts.host_links.push_back(made.link.host_name());
+  }
+  made.link.release();
+  return std::move(made.live);
+}
+
+void SupervisedContainer::detach_interface(const domain_xml::Interface& live) {
+  auto& parts = shared_->parts;
+  if (live.target_dev.empty()) return remove_link_inside(live, open_namespace("net").get());
+  const auto known = std::find_if(parts.links.begin(), parts.links.end(),
+                                  [&](const auto& link) { return link.first == live.target_dev; });
+  if (known != parts.links.end()) {
+    netlink::Socket host;
+    if (netlink::find_link(host, known->first) == known->second) netlink::delete_link(host, known->second);
+    parts.links.erase(known);
+  }
+  std::erase(parts.facts.host_links, live.target_dev);
+}
+
+void SupervisedContainer::update_interface(const domain_xml::Interface& before, const domain_xml::Interface& after) {
+  change_link(before, after, open_namespace("net").get());
+}
+
+std::vector<GuestLink> SupervisedContainer::guest_links() const {
+  return read_guest_links(open_namespace("net").get());
+}
+
+std::string SupervisedContainer::hostname() const {
+  return read_hostname(open_namespace("uts").get());
 }
 
 cgroup::Usage SupervisedContainer::usage(cgroup::Ask asked, cgroup::Keep keep) const {

@@ -15,6 +15,7 @@
 #include "base/fd.hpp"
 #include "cgroup/limits.hpp"
 #include "cgroup/stat_reader.hpp"
+#include "container/guest_network.hpp"
 #include "domain-xml/definition.hpp"
 
 namespace container {
@@ -50,6 +51,7 @@ class Running {
 
   /// The domain id clients see.
   virtual pid_t id() const = 0;
+  /// Changes while interfaces come and go: for whoever makes them do so, under the domain's job.
   virtual const RunningFacts& facts() const = 0;
 
   /// `call` runs once on the loop thread when init has ended and everything it wrote to its consoles was taken.
@@ -85,6 +87,20 @@ class Running {
   /// Makes the kernel enforce what `after` says where it differs from `before`, the definition until now. All or
   /// nothing.
   virtual void change_limits(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after) = 0;
+  /// Makes `interface` in the running container as a start would, and gives it back as it runs: with the name of its
+  /// end on the host and the one inside. All or nothing. Throws OperationInvalid when the container has no network of
+  /// its own or has ended, SystemError otherwise.
+  virtual domain_xml::Interface attach_interface(const domain_xml::Interface& interface) = 0;
+  /// Removes what attach_interface() or the start has made; one that is gone already is success.
+  virtual void detach_interface(const domain_xml::Interface& live) = 0;
+  /// Link state, mtu, bandwidth, bridge and the isolation of its port where they differ. All or nothing.
+  virtual void update_interface(const domain_xml::Interface& before, const domain_xml::Interface& after) = 0;
+
+  /// Interfaces with their addresses, and the hostname, as the container's processes see them. Throw OperationInvalid
+  /// when it has ended.
+  virtual std::vector<GuestLink> guest_links() const = 0;
+  virtual std::string hostname() const = 0;
+
   /// What the kernel enforces now.
   virtual cgroup::Limits limits() const = 0;
   /// The processors the supervisor runs on (<emulatorpin>), in list syntax.

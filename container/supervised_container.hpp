@@ -66,6 +66,11 @@ class SupervisedContainer final : public Running {
   cgroup::Usage usage(cgroup::Ask asked, cgroup::Keep keep) const override;
   void close_kept_files() const override;
   void change_limits(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after) override;
+  domain_xml::Interface attach_interface(const domain_xml::Interface& interface) override;
+  void detach_interface(const domain_xml::Interface& live) override;
+  void update_interface(const domain_xml::Interface& before, const domain_xml::Interface& after) override;
+  std::vector<GuestLink> guest_links() const override;
+  std::string hostname() const override;
   cgroup::Limits limits() const override;
   std::string supervisor_cpus() const override;
 
@@ -75,6 +80,7 @@ class SupervisedContainer final : public Running {
   void dismiss_supervisor();
   void remove_group();
   void require_running_init() const;
+  base::Fd open_namespace(const char* name) const;
   void require_group() const;
 
   base::EventLoop& loop_;

@@ -23,6 +23,8 @@ void add_stats_calls(rpc::ProcedureTable& table, Services& services);
 void add_tuning_calls(rpc::ProcedureTable& table, Services& services);
 void add_memory_calls(rpc::ProcedureTable& table, Services& services);
 void add_vcpu_calls(rpc::ProcedureTable& table, Services& services);
+void add_device_calls(rpc::ProcedureTable& table, Services& services);
+void add_interface_calls(rpc::ProcedureTable& table, Services& services);
 void add_console_calls(rpc::ProcedureTable& table, Services& services);
 void add_event_calls(rpc::ProcedureTable& table, Services& services, EventHub& events);
 

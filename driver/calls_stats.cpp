@@ -8,8 +8,8 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/node_stats.hpp"
-#include "domain-xml/mac.hpp"
 #include "driver/calls.hpp"
+#include "driver/device_edits.hpp"
 #include "driver/domain_filter.hpp"
 #include "driver/domain_registry.hpp"
 #include "driver/domain_stats.hpp"
@@ -151,29 +151,18 @@ std::vector<TypedParam> block_params(const cgroup::BlockUsage& usage) {
 
 // --- interfaces
 
-/// The number of the interface with this host-side name or MAC address.
-std::size_t require_interface(const DomainSnapshot& domain, const std::vector<std::string>& links,
-                              const std::string& device) {
-  const auto mac = domain_xml::parse_mac(device);
-  const auto& interfaces = domain.current().interfaces;
-  for (std::size_t i = 0; i < interfaces.size(); ++i) {
-    const bool named = i < links.size() && !links[i].empty() && links[i] == device;
-    if (named || (mac && interfaces[i].mac == *mac)) return i;
-  }
-  base::fail_from(base::From::Domain, Code::InvalidArg, "'", device, "' is not a known interface of domain '",
-                  domain.identity.name, "'");
-}
-
 rpc::DomainInterfaceStatsRet interface_stats(const Services& services, const DomainSnapshot& domain,
                                              const std::string& device) {
   require_running(domain);
-  const auto& links = domain.running->facts().host_links;
-  const std::size_t number = require_interface(domain, links, device);
-  if (number >= links.size() || links[number].empty())
+  const auto* const interface = find_interface(*domain.live, device);
+  if (!interface)
+    base::fail_from(base::From::Domain, Code::InvalidArg, "'", device, "' is not a known interface of domain '",
+                    domain.identity.name, "'");
+  if (interface->target_dev.empty())
     base::fail(Code::InternalError, "interface '", device, "' has no end on the host to be counted at");
-  const auto link = services.backend.traffic(links[number]);
+  const auto link = services.backend.traffic(interface->target_dev);
   if (!link)
-    base::fail(Code::OperationInvalid, "interface '", links[number], "' of domain '", domain.identity.name,
+    base::fail(Code::OperationInvalid, "interface '", interface->target_dev, "' of domain '", domain.identity.name,
                "' is gone");
   const auto number_of = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
   return {number_of(link->rx_bytes),   number_of(link->rx_packets), number_of(link->rx_errors),

@@ -46,6 +46,8 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
   add_tuning_calls(table_, services_);
   add_memory_calls(table_, services_);
   add_vcpu_calls(table_, services_);
+  add_device_calls(table_, services_);
+  add_interface_calls(table_, services_);
   add_console_calls(table_, services_);
   add_event_calls(table_, services_, events_);
   watch_signals();  // before the server starts threads, which inherit the blocked signals

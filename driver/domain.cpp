@@ -8,6 +8,8 @@
 #include "domain-xml/defaults.hpp"
 #include "domain-xml/format.hpp"
 #include "domain-xml/parse.hpp"
+#include "driver/device_edits.hpp"
+#include "driver/domain_job.hpp"
 #include "driver/domain_registry.hpp"
 
 namespace driver {
@@ -16,7 +18,6 @@ namespace {
 using base::Code;
 using domain_xml::DomainDefinition;
 
-constexpr auto kJobLimit = std::chrono::seconds(30);
 // A guest that ends right after every start is restarted at once this often, then once a second.
 constexpr unsigned kQuickRestarts = 20;
 constexpr auto kQuickRun = std::chrono::seconds(1);
@@ -41,29 +42,6 @@ DomainDefinition without_live_parts(const DomainDefinition& live, const domain_x
 }
 
 }  // namespace
-
-/// The right to change one domain. Waits for the job before; gives up with OperationTimeout.
-class Domain::Job {
- public:
-  explicit Job(Domain& domain) : domain_(domain) {
-    std::unique_lock lock(domain_.mutex_);
-    if (!domain_.job_free_.wait_for(lock, kJobLimit, [this] { return !domain_.job_taken_; }))
-      base::fail(Code::OperationTimeout, "cannot change domain '", domain_.name_, "': another job is still running");
-    domain_.job_taken_ = true;
-  }
-  ~Job() {
-    {
-      const std::scoped_lock lock(domain_.mutex_);
-      domain_.job_taken_ = false;
-    }
-    domain_.job_free_.notify_one();
-  }
-  Job(const Job&) = delete;
-  Job& operator=(const Job&) = delete;
-
- private:
-  Domain& domain_;
-};
 
 Domain::Domain(Services& services, std::string name, base::Uuid uuid)
     : services_(services), name_(std::move(name)), uuid_(uuid) {}
@@ -179,6 +157,7 @@ void Domain::run_guest(const DomainDefinition& definition, const std::optional<E
   Backend::Started started;
   try {
     started = services_.backend.start(definition);
+    assign_aliases(started.live);
   } catch (...) {
     services_.store.remove_status(name_);
     throw;

@@ -15,6 +15,7 @@
 #include "domain-xml/defaults.hpp"
 #include "domain-xml/definition.hpp"
 #include "driver/backend.hpp"
+#include "driver/device_edits.hpp"
 #include "driver/domain_state.hpp"
 #include "driver/events.hpp"
 #include "driver/store.hpp"
@@ -63,6 +64,10 @@ Affected require_affected(const DomainSnapshot& domain, std::uint32_t flags);
 
 /// Throws what is wrong with the change.
 using DefinitionEdit = std::function<void(domain_xml::DomainDefinition&)>;
+/// Takes a device out of a definition.
+using DeviceRemoval = std::function<domain_xml::Device(domain_xml::DomainDefinition&, Form)>;
+/// Changes a device of a definition.
+using DeviceReplacement = std::function<DeviceUpdate(domain_xml::DomainDefinition&, Form)>;
 
 enum class DefineOutcome { Added, Updated };
 enum class SignalChannel { Initctl = 1, Signal = 2, Any = 3 };
@@ -99,6 +104,13 @@ class Domain : public std::enable_shared_from_this<Domain> {
   /// VIR_DOMAIN_AFFECT_* `flags` say, by the same function. All or nothing; `event` is published at the end.
   void change(const DefinitionEdit& edit, std::uint32_t flags, const std::optional<Event>& event = {});
 
+  // Devices come, go and change like limits: in the definition that runs, the next boot's or both. All or nothing.
+
+  /// `device`: with all defaults, which both definitions share.
+  void attach_device(const domain_xml::Device& device, std::uint32_t flags);
+  void detach_device(const DeviceRemoval& remove, std::uint32_t flags);
+  void update_device(const DeviceReplacement& replace, std::uint32_t flags);
+
   // Daemon start.
   void load(domain_xml::DomainDefinition definition, bool autostart);
   /// Takes over what an earlier daemon left running; false when it is gone.
@@ -106,6 +118,12 @@ class Domain : public std::enable_shared_from_this<Domain> {
 
  private:
   class Job;
+  struct LiveChange;
+  void change_devices(std::uint32_t flags, const DefinitionEdit& edit_config,
+                      const std::function<LiveChange(const DomainSnapshot&)>& change_live);
+  static LiveChange attach_live(const DomainSnapshot& now, const domain_xml::Device& device);
+  static LiveChange detach_live(const DomainSnapshot& now, const DeviceRemoval& remove);
+  static LiveChange update_live(const DomainSnapshot& now, const DeviceReplacement& replace);
   void transition(Status status, const std::optional<Event>& event);
   void run_guest(const domain_xml::DomainDefinition& definition, const std::optional<Event>& event);
   void watch_end();

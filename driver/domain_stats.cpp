@@ -94,13 +94,14 @@ void add_vcpus(Record& record, const DomainDefinition& definition) {
 
 void add_interfaces(Record& record, const DomainSnapshot& domain, const container::TrafficByLink& traffic) {
   if (!domain.running) return;
-  const auto& links = domain.running->facts().host_links;
-  record.add("net.count", static_cast<std::uint32_t>(links.size()));
-  for (std::size_t i = 0; i < links.size(); ++i) {
-    if (links[i].empty()) continue;  // it has no end on the host, so there is no name for it and nobody counts
+  const auto& interfaces = domain.live->interfaces;
+  record.add("net.count", static_cast<std::uint32_t>(interfaces.size()));
+  for (std::size_t i = 0; i < interfaces.size(); ++i) {
+    const std::string& name = interfaces[i].target_dev;
+    if (name.empty()) continue;  // it has no end on the host, so there is no name for it and nobody counts
     const auto key = [i](const char* word) { return numbered("net", i, word); };
-    record.add(key("name"), links[i]);
-    const auto found = traffic.find(links[i]);
+    record.add(key("name"), name);
+    const auto found = traffic.find(name);
     if (found == traffic.end()) continue;
     const container::Traffic& link = found->second;
     record.add(key("rx.bytes"), link.rx_bytes);

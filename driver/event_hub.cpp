@@ -16,11 +16,13 @@ using base::From;
 
 constexpr int kLastLegacyEvent = VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED;
 
-int event_id_of(const Event& event) {
-  if (std::holds_alternative<LifecycleEvent>(event)) return VIR_DOMAIN_EVENT_ID_LIFECYCLE;
-  if (std::holds_alternative<RebootEvent>(event)) return VIR_DOMAIN_EVENT_ID_REBOOT;
-  return VIR_DOMAIN_EVENT_ID_METADATA_CHANGE;
-}
+struct EventId {
+  int operator()(const LifecycleEvent&) const { return VIR_DOMAIN_EVENT_ID_LIFECYCLE; }
+  int operator()(const RebootEvent&) const { return VIR_DOMAIN_EVENT_ID_REBOOT; }
+  int operator()(const MetadataChangeEvent&) const { return VIR_DOMAIN_EVENT_ID_METADATA_CHANGE; }
+  int operator()(const DeviceAddedEvent&) const { return VIR_DOMAIN_EVENT_ID_DEVICE_ADDED; }
+  int operator()(const DeviceRemovedEvent&) const { return VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED; }
+};
 
 template <typename Tag>
 void send(rpc::Connection& connection, const typename Tag::Message& message) {
@@ -52,6 +54,16 @@ struct Delivery {
     const std::optional<std::string> uri = event.uri.empty() ? std::nullopt : std::optional(event.uri);
     send<rpc::event::DomainEventCallbackMetadataChange>(connection,
                                                         {callback_id.value_or(-1), domain, event.type, uri});
+  }
+  void operator()(const DeviceAddedEvent& event) const {  // never legacy either
+    send<rpc::event::DomainEventCallbackDeviceAdded>(connection, {callback_id.value_or(-1), domain, event.alias});
+  }
+  void operator()(const DeviceRemovedEvent& event) const {
+    const rpc::DomainEventDeviceRemovedMsg message{domain, event.alias};
+    if (callback_id)
+      send<rpc::event::DomainEventCallbackDeviceRemoved>(connection, {*callback_id, message});
+    else
+      send<rpc::event::DomainEventDeviceRemoved>(connection, message);
   }
 };
 
@@ -104,7 +116,7 @@ void EventHub::connection_closed(const rpc::Connection& connection) {
 }
 
 void EventHub::publish(const DomainIdentity& domain, const Event& event) {
-  const int id = event_id_of(event);
+  const int id = std::visit(EventId{}, event);
   const rpc::NonnullDomain wire = to_wire(domain);
   // Sending under the lock keeps the order of two events of one domain; send_event only queues.
   const std::scoped_lock lock(mutex_);

@@ -30,7 +30,17 @@ struct MetadataChangeEvent {
   bool operator==(const MetadataChangeEvent&) const = default;
 };
 
-using Event = std::variant<LifecycleEvent, RebootEvent, MetadataChangeEvent>;
+/// A running domain has gained or lost the device with this alias.
+struct DeviceAddedEvent {
+  std::string alias;
+  bool operator==(const DeviceAddedEvent&) const = default;
+};
+struct DeviceRemovedEvent {
+  std::string alias;
+  bool operator==(const DeviceRemovedEvent&) const = default;
+};
+
+using Event = std::variant<LifecycleEvent, RebootEvent, MetadataChangeEvent, DeviceAddedEvent, DeviceRemovedEvent>;
 
 /// Receives every event in the order it happened to its domain. Any thread.
 class EventSink {

@@ -14,50 +14,13 @@ namespace driver {
 namespace {
 
 using base::Code;
+using Type = ParameterType;
 using domain_xml::DomainDefinition;
 using domain_xml::kUnlimitedKib;
 
 constexpr std::int64_t kMaxQuotaUs = 17592186044415;  // 2^64 ns
 constexpr const char* kPidsLimit = "pids_limit";      // ours: libvirt has no name for it
 constexpr std::uint64_t kUnlimitedPids = std::numeric_limits<std::uint64_t>::max();
-
-enum class Type { Int = VIR_TYPED_PARAM_INT, Uint, Llong, Ullong, Double, Boolean, String };
-
-constexpr const char* kTypeNames[] = {"", "int", "uint", "llong", "ullong", "double", "boolean", "string"};
-
-struct Known {
-  const char* name;
-  Type type;
-};
-
-/// Each parameter known, of its type, and given once.
-void require_known(const Parameters& parameters, std::initializer_list<Known> known) {
-  for (const auto& parameter : parameters) {
-    const auto found =
-        std::find_if(known.begin(), known.end(), [&](const Known& one) { return parameter.field == one.name; });
-    if (found == known.end()) base::fail(Code::InvalidArg, "parameter '", parameter.field, "' not supported");
-    const auto type = parameter.value.index() + 1;
-    if (type != static_cast<std::size_t>(found->type))
-      base::fail(Code::InvalidArg, "invalid type '", kTypeNames[type], "' requested for parameter '", parameter.field,
-                 "', expected '", kTypeNames[static_cast<std::size_t>(found->type)], "'");
-    const auto count = std::count_if(parameters.begin(), parameters.end(),
-                                     [&](const auto& other) { return other.field == parameter.field; });
-    if (count > 1) base::fail(Code::InvalidArg, "parameter '", parameter.field, "' occurs multiple times");
-  }
-}
-
-template <typename Value>
-const Value* find(const Parameters& parameters, const char* name) {
-  for (const auto& parameter : parameters)
-    if (parameter.field == name) return std::get_if<Value>(&parameter.value);
-  return nullptr;
-}
-
-template <typename Value>
-void require_range(const char* name, Value value, Value low, Value high) {
-  if (value < low || value > high)
-    base::fail(Code::InvalidArg, "value of '", name, "' is out of range [", low, ", ", high, "]");
-}
 
 Parameters stored_scheduler(const DomainDefinition& definition) {
   const auto& tune = definition.cpu_tune;
@@ -82,21 +45,21 @@ void change_scheduler(DomainDefinition& definition, const Parameters& parameters
                              {VIR_DOMAIN_SCHEDULER_VCPU_QUOTA, Type::Llong},
                              {kPidsLimit, Type::Ullong}});
   auto& tune = definition.cpu_tune;
-  if (const auto* shares = find<std::uint64_t>(parameters, VIR_DOMAIN_SCHEDULER_CPU_SHARES)) {
+  if (const auto* shares = find_parameter<std::uint64_t>(parameters, VIR_DOMAIN_SCHEDULER_CPU_SHARES)) {
     require_range<std::uint64_t>(VIR_DOMAIN_SCHEDULER_CPU_SHARES, *shares, 2, 262144);
     tune.shares = *shares;
   }
-  const auto* period = find<std::uint64_t>(parameters, VIR_DOMAIN_SCHEDULER_VCPU_PERIOD);
+  const auto* period = find_parameter<std::uint64_t>(parameters, VIR_DOMAIN_SCHEDULER_VCPU_PERIOD);
   if (period && *period != 0) {
     require_range<std::uint64_t>(VIR_DOMAIN_SCHEDULER_VCPU_PERIOD, *period, 1000, 1000000);
     tune.period_us = *period;
   }
-  const auto* quota = find<std::int64_t>(parameters, VIR_DOMAIN_SCHEDULER_VCPU_QUOTA);
+  const auto* quota = find_parameter<std::int64_t>(parameters, VIR_DOMAIN_SCHEDULER_VCPU_QUOTA);
   if (quota && *quota != 0) {
     if (*quota > 0) require_range<std::int64_t>(VIR_DOMAIN_SCHEDULER_VCPU_QUOTA, *quota, 1000, kMaxQuotaUs);
     tune.quota_us = std::max<std::int64_t>(*quota, -1);
   }
-  const auto* pids = find<std::uint64_t>(parameters, kPidsLimit);
+  const auto* pids = find_parameter<std::uint64_t>(parameters, kPidsLimit);
   if (pids && *pids != 0) definition.extension.pids_limit = *pids;
 }
 
@@ -127,7 +90,7 @@ void change_memory(DomainDefinition& definition, const Parameters& parameters) {
                              {VIR_DOMAIN_MEMORY_SWAP_HARD_LIMIT, Type::Ullong}});
   auto& tune = definition.memory_tune;
   const auto take = [&](const char* name, std::optional<std::uint64_t>& into) {
-    const auto* value = find<std::uint64_t>(parameters, name);
+    const auto* value = find_parameter<std::uint64_t>(parameters, name);
     if (!value) return;
     require_range<std::uint64_t>(name, *value, 0, kUnlimitedKib);
     into = *value;
@@ -242,9 +205,9 @@ void change_block(DomainDefinition& definition, const Parameters& parameters) {
                              {VIR_DOMAIN_BLKIO_DEVICE_READ_BPS, Type::String},
                              {VIR_DOMAIN_BLKIO_DEVICE_WRITE_BPS, Type::String}});
   auto& tune = definition.block_tune;
-  if (const auto* weight = find<std::uint32_t>(parameters, VIR_DOMAIN_BLKIO_WEIGHT)) tune.weight = *weight;
+  if (const auto* weight = find_parameter<std::uint32_t>(parameters, VIR_DOMAIN_BLKIO_WEIGHT)) tune.weight = *weight;
   for (const auto& limit : kBlockLimits)
-    if (const auto* list = find<std::string>(parameters, limit.name); list && !list->empty())
+    if (const auto* list = find_parameter<std::string>(parameters, limit.name); list && !list->empty())
       change_devices(tune, limit, *list);
   std::erase_if(tune.devices, [](const auto& device) { return device == Stored{.path = device.path}; });
 }
@@ -265,11 +228,11 @@ Parameters numa_in_force(const LimitsInForce& now) {
 void change_numa(DomainDefinition& definition, const Parameters& parameters) {
   require_known(parameters, {{VIR_DOMAIN_NUMA_MODE, Type::Int}, {VIR_DOMAIN_NUMA_NODESET, Type::String}});
   auto tune = definition.numa_tune.value_or(domain_xml::NumaTune{});
-  if (const auto* mode = find<std::int32_t>(parameters, VIR_DOMAIN_NUMA_MODE)) {
+  if (const auto* mode = find_parameter<std::int32_t>(parameters, VIR_DOMAIN_NUMA_MODE)) {
     require_range<std::int32_t>(VIR_DOMAIN_NUMA_MODE, *mode, 0, VIR_DOMAIN_NUMATUNE_MEM_RESTRICTIVE);
     tune.mode = static_cast<domain_xml::NumaMode>(*mode);
   }
-  if (const auto* nodes = find<std::string>(parameters, VIR_DOMAIN_NUMA_NODESET)) {
+  if (const auto* nodes = find_parameter<std::string>(parameters, VIR_DOMAIN_NUMA_NODESET)) {
     try {
       tune.nodeset = domain_xml::canonical_cpuset(*nodes);
     } catch (const base::Error&) {

@@ -7,11 +7,9 @@
 #include "container/host_facts.hpp"
 #include "container/running.hpp"
 #include "domain-xml/definition.hpp"
-#include "rpc/protocol.hpp"
+#include "driver/parameters.hpp"
 
 namespace driver {
-
-using Parameters = std::vector<rpc::TypedParam>;
 
 /// A running domain's limits, with what is needed to say them in the client's words.
 struct LimitsInForce {

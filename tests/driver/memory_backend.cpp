@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/error.hpp"
@@ -20,15 +21,9 @@ std::map<Guest*, MemoryRunning*> watchers;
 
 class MemoryRunning : public container::Running {
  public:
-  MemoryRunning(base::EventLoop& loop, std::shared_ptr<MemoryBackend::World> world, std::shared_ptr<Guest> guest,
-                const domain_xml::DomainDefinition& live)
+  MemoryRunning(base::EventLoop& loop, std::shared_ptr<MemoryBackend::World> world, std::shared_ptr<Guest> guest)
       : loop_(loop), world_(std::move(world)), guest_(std::move(guest)) {
     facts_.supervisor_pid = guest_->id;
-    for (const auto& interface : live.interfaces)
-      facts_.host_links.push_back(std::holds_alternative<domain_xml::InterfaceDirect>(interface.source)
-                                      ? ""
-                                      : "vnet" + std::to_string(guest_->id) + "-" +
-                                            std::to_string(facts_.host_links.size()));
     const std::scoped_lock lock(watchers_mutex);
     watchers[guest_.get()] = this;
   }
@@ -79,6 +74,20 @@ class MemoryRunning : public container::Running {
     guest_->limits = container::plan_limits(after, {.online_cpus = "0-7"});
     guest_->supervisor_cpus = domain_xml::emulator_pin(after.cpu_tune);
   }
+  domain_xml::Interface attach_interface(const domain_xml::Interface& interface) override {
+    guest_->require_obedient();
+    return guest_->add(interface);
+  }
+  void detach_interface(const domain_xml::Interface& live) override {
+    guest_->require_obedient();
+    std::erase_if(guest_->interfaces, [&](const auto& one) { return one.target_dev == live.target_dev; });
+  }
+  void update_interface(const domain_xml::Interface& before, const domain_xml::Interface& after) override {
+    guest_->require_obedient();
+    std::replace(guest_->interfaces.begin(), guest_->interfaces.end(), before, after);
+  }
+  std::vector<container::GuestLink> guest_links() const override { return guest_->links_inside; }
+  std::string hostname() const override { return guest_->hostname; }
   cgroup::Limits limits() const override { return guest_->limits; }
   std::string supervisor_cpus() const override { return guest_->supervisor_cpus; }
 
@@ -91,6 +100,19 @@ class MemoryRunning : public container::Running {
 };
 
 }  // namespace
+
+void Guest::require_obedient() const {
+  if (refuse_links) base::fail(base::Code::SystemError, "cannot change a link: refused");
+}
+
+domain_xml::Interface Guest::add(domain_xml::Interface interface) {
+  const std::string number = std::to_string(links_made++);
+  if (!std::holds_alternative<domain_xml::InterfaceDirect>(interface.source) && interface.target_dev.empty())
+    interface.target_dev = "vnet" + std::to_string(id) + "-" + number;
+  interface.guest_dev_actual = interface.guest_dev.empty() ? "eth" + number : interface.guest_dev;
+  interfaces.push_back(interface);
+  return interface;
+}
 
 domain_xml::HostCapabilities MemoryBackend::capabilities() const {
   domain_xml::HostCapabilities capabilities;
@@ -112,16 +134,17 @@ driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition
   domain_xml::DomainDefinition live = definition;
   if (live.partition.empty()) live.partition = "/machine";
   for (std::size_t i = 0; i < live.consoles.size(); ++i) live.consoles[i].alias = "console" + std::to_string(i);
-  auto running = std::make_unique<MemoryRunning>(loop_, world_, guest, live);
+  for (auto& interface : live.interfaces) interface = guest->add(interface);
+  auto running = std::make_unique<MemoryRunning>(loop_, world_, guest);
   return {std::move(running), std::move(live)};
 }
 
-std::unique_ptr<container::Running> MemoryBackend::adopt(const domain_xml::DomainDefinition& live,
+std::unique_ptr<container::Running> MemoryBackend::adopt(const domain_xml::DomainDefinition&,
                                                          const container::RunningFacts& facts) {
   const std::scoped_lock lock(world_->mutex);
   const auto at = world_->guests.find(facts.supervisor_pid);
   if (at == world_->guests.end()) return nullptr;
-  return std::make_unique<MemoryRunning>(loop_, world_, at->second, live);
+  return std::make_unique<MemoryRunning>(loop_, world_, at->second);
 }
 
 container::TrafficByLink MemoryBackend::traffic() const {

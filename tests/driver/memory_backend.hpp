@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/event_loop.hpp"
 #include "driver/backend.hpp"
@@ -27,6 +28,14 @@ struct Guest {
   std::string supervisor_cpus;
   bool refuse_limits = false;
   cgroup::Usage usage{.cpu_ns = 5, .memory_bytes = 4096};
+  std::vector<domain_xml::Interface> interfaces;  // as they run
+  std::vector<container::GuestLink> links_inside;
+  std::string hostname = "inside";
+  unsigned links_made = 0;
+  bool refuse_links = false;
+  void require_obedient() const;
+  /// As it runs: its end on the host is "vnetID-N".
+  domain_xml::Interface add(domain_xml::Interface interface);
   bool just_ended = false;  // its files are gone, which nobody has noticed yet
   std::atomic<int> kept_files_closed = 0;
 };

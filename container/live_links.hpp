@@ -1,0 +1,25 @@
+// Interfaces of a container that runs already: made as a start makes them, changed, and removed.
+#pragma once
+
+#include "container/container_links.hpp"
+#include "container/link_names.hpp"
+#include "domain-xml/definition.hpp"
+
+namespace container {
+
+struct LiveLink {
+  domain_xml::Interface live;  // with its names on both sides
+  ContainerLink link;
+};
+
+/// In network namespace `netns`. Without a name of its own it gets the first ethN that is free there. Throws
+/// OperationInvalid when that namespace is the daemon's own, otherwise as plan_link() and make_links().
+LiveLink attach_link(const domain_xml::Interface& interface, LinkNames& names, int netns, const Borrower& borrower);
+
+/// What differs of link state, mtu, bandwidth, bridge and isolation of its port. A failure takes back what was done.
+void change_link(const domain_xml::Interface& before, const domain_xml::Interface& after, int netns);
+
+/// Removes a link that has no end on the host. One that is gone already is success.
+void remove_link_inside(const domain_xml::Interface& live, int netns);
+
+}  // namespace container

@@ -1,0 +1,432 @@
+// Devices that come, go and change, through libvirt's own client over a backend in memory: which definition changes,
+// what is refused with which code, and that nothing has changed then.
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+
+#include "domain-xml/parse.hpp"
+#include "driver/harness.hpp"
+
+namespace {
+
+using test::domain_xml;
+
+constexpr unsigned kLive = VIR_DOMAIN_AFFECT_LIVE, kConfig = VIR_DOMAIN_AFFECT_CONFIG, kBoth = kLive | kConfig;
+
+int code(int result) {
+  return result == 0 ? VIR_ERR_OK : virGetLastError()->code;
+}
+std::string message() {
+  return virGetLastErrorMessage();
+}
+
+std::string nic(const std::string& more = "", const std::string& bridge = "br0") {
+  return "<interface type='bridge'><source bridge='" + bridge + "'/>" + more + "</interface>";
+}
+std::string mac(int number) {
+  return "<mac address='52:54:00:00:00:0" + std::to_string(number) + "'/>";
+}
+std::string disk(const std::string& target, const std::string& source = "/dev/vda") {
+  return "<disk type='block'><source dev='" + source + "'/><target dev='" + target + "'/></disk>";
+}
+std::string filesystem(const std::string& target, const std::string& source = "/srv") {
+  return "<filesystem type='mount'><source dir='" + source + "'/><target dir='" + target + "'/></filesystem>";
+}
+std::string host_device(const std::string& path) {
+  return "<hostdev mode='capabilities' type='misc'><source><char>" + path + "</char></source></hostdev>";
+}
+
+class DevicesTest : public test::DaemonFixture {
+ protected:
+  static std::string text(virDomainPtr domain, unsigned flags) {
+    char* const xml = virDomainGetXMLDesc(domain, flags);
+    EXPECT_NE(xml, nullptr) << virGetLastErrorMessage();
+    const std::string copy = xml ? xml : "";
+    free(xml);
+    return copy;
+  }
+  static ::domain_xml::DomainDefinition config(virDomainPtr domain) {
+    return ::domain_xml::parse_domain(text(domain, VIR_DOMAIN_XML_INACTIVE));
+  }
+  static ::domain_xml::DomainDefinition live(virDomainPtr domain) {
+    return ::domain_xml::parse_status_domain(text(domain, 0));
+  }
+  static int attach(virDomainPtr domain, const std::string& xml, unsigned flags) {
+    return code(virDomainAttachDeviceFlags(domain, xml.c_str(), flags));
+  }
+  static int detach(virDomainPtr domain, const std::string& xml, unsigned flags) {
+    return code(virDomainDetachDeviceFlags(domain, xml.c_str(), flags));
+  }
+  static int update(virDomainPtr domain, const std::string& xml, unsigned flags) {
+    return code(virDomainUpdateDeviceFlags(domain, xml.c_str(), flags));
+  }
+  void restart() {
+    TearDown();
+    domains_.clear();
+    daemon_.restart();
+    conn_ = daemon_.connect();
+  }
+  virDomainPtr running(const std::string& name) {
+    const virDomainPtr domain = define(domain_xml(name));
+    EXPECT_EQ(virDomainCreate(domain), 0) << message();
+    return domain;
+  }
+};
+
+TEST_F(DevicesTest, ConfigGainsAndLosesEveryKind) {
+  const virDomainPtr domain = define(domain_xml("web"));
+  const auto before = config(domain);
+  const std::string devices[] = {nic(mac(1)), disk("sda"), filesystem("/data"), host_device("/dev/fuse")};
+  for (const auto& device : devices) EXPECT_EQ(attach(domain, device, kConfig), VIR_ERR_OK) << message();
+  const auto with = config(domain);
+  EXPECT_EQ(with.interfaces.size(), 1u);
+  EXPECT_EQ(with.disks.size(), 1u);
+  EXPECT_EQ(with.filesystems.size(), 2u);
+  EXPECT_EQ(with.host_devices.size(), 1u);
+  restart();
+  const virDomainPtr again = keep(virDomainLookupByName(conn_, "web"));
+  EXPECT_EQ(config(again), with) << "it is on disk";
+  for (const auto& device : devices) EXPECT_EQ(detach(again, device, kConfig), VIR_ERR_OK) << message();
+  auto after = config(again);
+  after.other_devices.clear();  // the controller that the disk was given stays, as stock leaves it
+  EXPECT_EQ(after, before);
+}
+
+TEST_F(DevicesTest, FlagsSayWhichDefinitionChanges) {
+  const virDomainPtr off = define(domain_xml("off"));
+  EXPECT_EQ(code(virDomainAttachDevice(off, nic().c_str())), VIR_ERR_OPERATION_INVALID);
+  EXPECT_EQ(code(virDomainDetachDevice(off, nic().c_str())), VIR_ERR_OPERATION_INVALID);
+  EXPECT_EQ(attach(off, nic(), kLive), VIR_ERR_OPERATION_INVALID);
+  EXPECT_EQ(attach(off, nic(), kBoth), VIR_ERR_OPERATION_INVALID);
+  EXPECT_EQ(attach(off, nic(), 4), VIR_ERR_INVALID_ARG);
+  EXPECT_EQ(update(off, nic(), VIR_DOMAIN_DEVICE_MODIFY_FORCE), VIR_ERR_INVALID_ARG);
+  EXPECT_EQ(attach(off, nic(), 0), VIR_ERR_OK);
+  EXPECT_EQ(config(off).interfaces.size(), 1u);
+
+  const virDomainPtr on = running("on");
+  EXPECT_EQ(attach(on, nic(mac(1)), 0), VIR_ERR_OK) << message();
+  EXPECT_EQ(code(virDomainAttachDevice(on, nic(mac(2)).c_str())), VIR_ERR_OK) << message();
+  EXPECT_EQ(live(on).interfaces.size(), 2u);
+  EXPECT_EQ(config(on).interfaces.size(), 0u);
+  EXPECT_EQ(attach(on, nic(mac(3)), kConfig), VIR_ERR_OK);
+  EXPECT_EQ(live(on).interfaces.size(), 2u);
+  EXPECT_EQ(config(on).interfaces.size(), 1u);
+
+  const virDomainPtr transient = keep(virDomainCreateXML(conn_, domain_xml("gone").c_str(), 0));
+  EXPECT_EQ(attach(transient, nic(), kConfig), VIR_ERR_OPERATION_INVALID);
+  EXPECT_EQ(attach(transient, nic(), 0), VIR_ERR_OK);
+}
+
+TEST_F(DevicesTest, N4LiveAndConfigGetTheSameMadeUpAddress) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(), kBoth), VIR_ERR_OK) << message();
+  EXPECT_EQ(live(domain).interfaces.at(0).mac, config(domain).interfaces.at(0).mac);
+}
+
+TEST_F(DevicesTest, N6ADuplicateMacAddressIsRefused) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(mac(1)), kBoth), VIR_ERR_OK);
+  EXPECT_EQ(attach(domain, nic(mac(1)), kConfig), VIR_ERR_INVALID_ARG);
+  EXPECT_NE(message().find("52:54:00:00:00:01"), std::string::npos) << message();
+  EXPECT_EQ(attach(domain, nic(mac(1)), kLive), VIR_ERR_OPERATION_FAILED);
+  EXPECT_EQ(live(domain).interfaces.size(), 1u);
+  EXPECT_EQ(config(domain).interfaces.size(), 1u);
+}
+
+TEST_F(DevicesTest, WhatIsThereAlreadyIsRefused) {
+  const virDomainPtr domain = define(domain_xml("web"));
+  for (const auto& device : {disk("sda"), filesystem("/data"), host_device("/dev/fuse"),
+                             nic(mac(1) + "<target dev='lan0'/><alias name='ua-lan'/>")})
+    ASSERT_EQ(attach(domain, device, kConfig), VIR_ERR_OK) << message();
+  const auto before = config(domain);
+  for (const auto& device :
+       {disk("sda", "/dev/vdb"), filesystem("/data", "/other"), filesystem("/"), host_device("/dev/fuse"),
+        nic(mac(2) + "<target dev='lan0'/>"), nic(mac(3) + "<alias name='ua-lan'/>")}) {
+    EXPECT_EQ(attach(domain, device, kConfig), VIR_ERR_INVALID_ARG) << device;
+    EXPECT_EQ(virGetLastError()->domain, VIR_FROM_LXC);
+  }
+  EXPECT_EQ(config(domain), before);
+}
+
+TEST_F(DevicesTest, WhatNoContainerHasIsRefused) {
+  const virDomainPtr domain = running("web");
+  for (const unsigned flags : {kLive, kConfig}) {
+    for (const char* device : {"<sound model='es1370'/>", "<console type='pty'/>", "<foo/>"}) {
+      EXPECT_EQ(attach(domain, device, flags), VIR_ERR_CONFIG_UNSUPPORTED) << device;
+      EXPECT_EQ(detach(domain, device, flags), VIR_ERR_CONFIG_UNSUPPORTED) << device;
+    }
+    EXPECT_EQ(attach(domain, "<interface", flags), VIR_ERR_XML_DETAIL);
+    EXPECT_EQ(virGetLastError()->domain, VIR_FROM_DOMAIN);
+    EXPECT_EQ(attach(domain, nic("<mac address='zz'/>"), flags), VIR_ERR_XML_ERROR);
+  }
+  for (const auto& device : {disk("sda"), filesystem("/data"), host_device("/dev/fuse")}) {
+    EXPECT_EQ(attach(domain, device, kLive), VIR_ERR_CONFIG_UNSUPPORTED) << device;
+    EXPECT_EQ(attach(domain, device, kBoth), VIR_ERR_CONFIG_UNSUPPORTED) << device;
+  }
+  EXPECT_EQ(update(domain, "<sound model='es1370'/>", kConfig), VIR_ERR_CONFIG_UNSUPPORTED);
+  EXPECT_EQ(update(domain, host_device("/dev/fuse"), kConfig), VIR_ERR_CONFIG_UNSUPPORTED);
+  EXPECT_EQ(update(domain, disk("sda"), kLive), VIR_ERR_OPERATION_UNSUPPORTED);
+  EXPECT_EQ(config(domain).disks.size(), 0u) << "a live failure leaves the next boot's definition alone";
+}
+
+TEST_F(DevicesTest, MatchingByWhatIsGiven) {
+  const virDomainPtr domain = running("web");
+  EXPECT_EQ(detach(domain, nic(), kLive), VIR_ERR_DEVICE_MISSING);
+  EXPECT_EQ(virGetLastError()->domain, VIR_FROM_DOMAIN);
+  for (int i = 1; i <= 3; ++i) ASSERT_EQ(attach(domain, nic(mac(i)), kBoth), VIR_ERR_OK) << message();
+  for (const unsigned flags : {kLive, kConfig}) {
+    EXPECT_EQ(detach(domain, nic(mac(9)), flags), VIR_ERR_DEVICE_MISSING);
+    EXPECT_EQ(detach(domain, nic(), flags), VIR_ERR_OPERATION_FAILED) << "ambiguous";
+    EXPECT_EQ(virGetLastError()->domain, VIR_FROM_DOMAIN);
+    EXPECT_EQ(detach(domain, nic(mac(1) + "<address type='pci' bus='1'/>"), flags), VIR_ERR_DEVICE_MISSING);
+  }
+  EXPECT_EQ(detach(domain, nic("<alias name='net1'/>"), kLive), VIR_ERR_OK) << message();
+  EXPECT_EQ(detach(domain, nic(mac(3) + "<alias name='net2'/>"), kBoth), VIR_ERR_OK) << message();
+  EXPECT_EQ(detach(domain, nic(), kLive), VIR_ERR_OK) << "the only one: " << message();
+  EXPECT_EQ(live(domain).interfaces.size(), 0u);
+  EXPECT_EQ(config(domain).interfaces.size(), 2u);
+  EXPECT_EQ(detach(domain, disk("sda"), kConfig), VIR_ERR_INVALID_ARG);
+  EXPECT_EQ(detach(domain, disk("sda"), kLive), VIR_ERR_OPERATION_FAILED);
+  EXPECT_EQ(detach(domain, host_device("/dev/fuse"), kConfig), VIR_ERR_INVALID_ARG);
+  EXPECT_EQ(detach(domain, host_device("/dev/fuse"), kLive), VIR_ERR_OPERATION_FAILED);
+}
+
+TEST_F(DevicesTest, N8AliasesNameInterfacesWhileTheyRun) {
+  const virDomainPtr domain = running("web");
+  for (const auto& more : {mac(1), mac(2) + "<alias name='ua-lan'/>", mac(3)})
+    ASSERT_EQ(attach(domain, nic(more), kLive), VIR_ERR_OK) << message();
+  const std::string shown = text(domain, 0);
+  for (const char* alias : {"net0", "ua-lan", "net1"})
+    EXPECT_NE(shown.find(std::string("<alias name='") + alias + "'/>"), std::string::npos) << shown;
+  EXPECT_EQ(code(virDomainDetachDeviceAlias(domain, "net0", kLive)), VIR_ERR_OK) << message();
+  EXPECT_EQ(code(virDomainDetachDeviceAlias(domain, "ua-lan", kLive)), VIR_ERR_OK) << message();
+  EXPECT_EQ(code(virDomainDetachDeviceAlias(domain, "net0", kLive)), VIR_ERR_DEVICE_MISSING);
+  ASSERT_EQ(live(domain).interfaces.size(), 1u);
+  EXPECT_EQ(attach(domain, nic(mac(4)), kLive), VIR_ERR_OK);
+  EXPECT_EQ(live(domain).interfaces.at(1).alias, "net2") << "an alias is not given again beside a higher one";
+}
+
+TEST_F(DevicesTest, AliasesAreGivenAtStartAndKeptOverARestart) {
+  const virDomainPtr domain = define(domain_xml("web"));
+  for (int i = 1; i <= 2; ++i) ASSERT_EQ(attach(domain, nic(mac(i)), kConfig), VIR_ERR_OK);
+  ASSERT_EQ(virDomainCreate(domain), 0);
+  ASSERT_EQ(attach(domain, nic(mac(3)), kLive), VIR_ERR_OK);
+  const auto before = live(domain);
+  EXPECT_EQ(before.interfaces.at(2).alias, "net2");
+  EXPECT_EQ(config(domain).interfaces.at(0).alias, "");
+  restart();
+  EXPECT_EQ(live(keep(virDomainLookupByName(conn_, "web"))), before);
+}
+
+TEST_F(DevicesTest, ALiveFailureChangesNothing) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(mac(1)), kBoth), VIR_ERR_OK);
+  const auto was_live = live(domain), was_config = config(domain);
+  daemon_.guest(domain).refuse_links = true;
+  EXPECT_EQ(attach(domain, nic(mac(2)), kBoth), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_EQ(detach(domain, nic(mac(1)), kBoth), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_EQ(update(domain, nic(mac(1) + "<link state='down'/>"), kBoth), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_EQ(live(domain), was_live);
+  EXPECT_EQ(config(domain), was_config);
+  restart();
+  const virDomainPtr again = keep(virDomainLookupByName(conn_, "web"));
+  EXPECT_EQ(live(again), was_live);
+  EXPECT_EQ(config(again), was_config);
+}
+
+TEST_F(DevicesTest, StateThatCannotBeSavedTakesTheChangeBack) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(mac(1)), kBoth), VIR_ERR_OK);
+  const auto was_live = live(domain), was_config = config(domain);
+  const std::string in_the_way = daemon_.paths().run + "/web.status.new";
+  std::filesystem::create_directory(in_the_way);
+  EXPECT_EQ(attach(domain, nic(mac(2)), kBoth), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_EQ(daemon_.guest(domain).interfaces.size(), 1u);
+  EXPECT_EQ(update(domain, nic(mac(1) + "<link state='down'/>"), kBoth), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_NE(daemon_.guest(domain).interfaces.at(0).link_up, false);
+  EXPECT_EQ(detach(domain, nic(mac(1)), kBoth), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_EQ(daemon_.guest(domain).interfaces.size(), 1u);
+  EXPECT_EQ(live(domain), was_live);
+  EXPECT_EQ(config(domain), was_config);
+}
+
+TEST_F(DevicesTest, N5ARunningInterfaceChanges) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(mac(1) + "<guest dev='web0'/><ip address='10.0.0.2' prefix='24'/>"), kBoth), VIR_ERR_OK);
+  const std::string ip = "<ip address='10.0.0.2' prefix='24'/>";
+  ASSERT_EQ(
+      update(domain,
+             nic(ip + "<link state='down'/><mtu size='1400'/><bandwidth><inbound average='100'/></bandwidth>", "br1"),
+             kBoth),
+      VIR_ERR_OK)
+      << message();
+  const auto& inside = daemon_.guest(domain).interfaces.at(0);
+  EXPECT_EQ(inside.link_up, false);
+  EXPECT_EQ(inside.mtu, 1400u);
+  EXPECT_EQ(std::get<::domain_xml::InterfaceBridge>(inside.source).bridge, "br1");
+  EXPECT_EQ(inside.bandwidth->inbound->average, 100u);
+  EXPECT_EQ(inside.guest_dev, "web0") << "what is not given stays";
+  EXPECT_EQ(live(domain).interfaces.at(0).mtu, 1400u);
+  EXPECT_EQ(config(domain).interfaces.at(0).link_up, false);
+  EXPECT_EQ(config(domain).interfaces.at(0).mac, inside.mac);
+  // What virsh sends back: the running form with one thing changed.
+  std::string shown = text(domain, 0);
+  shown = shown.substr(shown.find("<interface"), shown.find("</interface>") + 12 - shown.find("<interface"));
+  shown.replace(shown.find("state='down'"), 12, "state='up'");
+  EXPECT_EQ(update(domain, shown, kLive), VIR_ERR_OK) << message();
+  EXPECT_EQ(live(domain).interfaces.at(0).link_up, true);
+}
+
+TEST_F(DevicesTest, N5WhatCannotChangeLiveIsNamed) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(mac(1)), kBoth), VIR_ERR_OK);
+  const auto was = live(domain);
+  const std::pair<std::string, const char*> changes[] = {
+      {"<interface type='ethernet'/>", "source"},
+      {"<interface type='direct'><source dev='eth0'/></interface>", "source"},
+      {nic("<target dev='lan7'/>"), "target"},
+      {nic("<guest dev='web0'/>"), "guest"},
+      {nic("<ip address='10.0.0.9'/>"), "IP"},
+      {nic("<route address='10.1.0.0' prefix='16' gateway='10.0.0.1'/>"), "routes"},
+      {nic("<vlan><tag id='5'/></vlan>"), "vlan"},
+      {nic("<filterref filter='clean-traffic'/>"), "filterref"}};
+  for (const auto& change : changes) {
+    EXPECT_EQ(update(domain, change.first, kLive), VIR_ERR_OPERATION_UNSUPPORTED) << change.first;
+    EXPECT_NE(message().find(change.second), std::string::npos) << message();
+  }
+  EXPECT_EQ(live(domain), was);
+  EXPECT_EQ(update(domain, nic(mac(9)), kLive), VIR_ERR_DEVICE_MISSING);
+  for (const auto& change : changes) EXPECT_EQ(update(domain, change.first, kConfig), VIR_ERR_OK) << message();
+}
+
+TEST_F(DevicesTest, ConfigOfDisksAndFilesystemsCanBeUpdated) {
+  const virDomainPtr domain = define(domain_xml("web"));
+  ASSERT_EQ(attach(domain, disk("sda"), kConfig), VIR_ERR_OK);
+  ASSERT_EQ(update(domain, disk("sda", "/dev/vdb"), kConfig), VIR_ERR_OK) << message();
+  ASSERT_EQ(update(domain, filesystem("/", "/srv/new"), kConfig), VIR_ERR_OK) << message();
+  EXPECT_EQ(config(domain).disks.at(0).source, "/dev/vdb");
+  EXPECT_EQ(config(domain).filesystems.at(0).source, "/srv/new");
+  EXPECT_EQ(update(domain, disk("sdz"), kConfig), VIR_ERR_INVALID_ARG);
+}
+
+class BandwidthTest : public DevicesTest {
+ protected:
+  struct Given {
+    const char* name;
+    unsigned value;
+  };
+  static int tune(virDomainPtr domain, const char* device, std::initializer_list<Given> given, unsigned flags) {
+    virTypedParameterPtr params = nullptr;
+    int count = 0, room = 0;
+    for (const Given& one : given) virTypedParamsAddUInt(&params, &count, &room, one.name, one.value);
+    const int result = code(virDomainSetInterfaceParameters(domain, device, params, count, flags));
+    virTypedParamsFree(params, count);
+    return result;
+  }
+  static std::string shown(virDomainPtr domain, const char* device, unsigned flags) {
+    int count = 0;
+    EXPECT_EQ(virDomainGetInterfaceParameters(domain, device, nullptr, &count, flags), 0) << message();
+    std::vector<virTypedParameter> params(static_cast<std::size_t>(count));
+    EXPECT_EQ(virDomainGetInterfaceParameters(domain, device, params.data(), &count, flags), 0) << message();
+    std::string text;
+    for (const auto& param : params) text += (text.empty() ? "" : " ") + std::to_string(param.value.ui);
+    return text;
+  }
+};
+
+TEST_F(BandwidthTest, IsSetAndToldInBothDefinitions) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(mac(1)), kBoth), VIR_ERR_OK);
+  const char* const device = "52:54:00:00:00:01";
+  EXPECT_EQ(shown(domain, device, 0), "0 0 0 0 0 0 0");
+  ASSERT_EQ(tune(domain, device,
+                 {{VIR_DOMAIN_BANDWIDTH_IN_AVERAGE, 100},
+                  {VIR_DOMAIN_BANDWIDTH_IN_PEAK, 200},
+                  {VIR_DOMAIN_BANDWIDTH_OUT_AVERAGE, 50},
+                  {VIR_DOMAIN_BANDWIDTH_OUT_BURST, 7}},
+                 kBoth),
+            VIR_ERR_OK)
+      << message();
+  EXPECT_EQ(shown(domain, device, kLive), "100 200 0 0 50 0 7");
+  EXPECT_EQ(shown(domain, device, kConfig), "100 200 0 0 50 0 7");
+  EXPECT_EQ(daemon_.guest(domain).interfaces.at(0).bandwidth->outbound->burst, 7u);
+  const std::string host_end = live(domain).interfaces.at(0).target_dev;
+  ASSERT_EQ(tune(domain, host_end.c_str(), {{VIR_DOMAIN_BANDWIDTH_IN_AVERAGE, 0}}, kLive), VIR_ERR_OK) << message();
+  EXPECT_EQ(shown(domain, device, kLive), "0 0 0 0 50 0 7");
+  EXPECT_EQ(shown(domain, device, kConfig), "100 200 0 0 50 0 7");
+  ASSERT_EQ(tune(domain, device, {{VIR_DOMAIN_BANDWIDTH_OUT_AVERAGE, 0}}, kLive), VIR_ERR_OK);
+  EXPECT_FALSE(live(domain).interfaces.at(0).bandwidth);
+}
+
+TEST_F(BandwidthTest, BadParametersAreRefused) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(mac(1)), kBoth), VIR_ERR_OK);
+  const char* const device = "52:54:00:00:00:01";
+  EXPECT_EQ(tune(domain, "nothere", {{VIR_DOMAIN_BANDWIDTH_IN_AVERAGE, 1}}, 0), VIR_ERR_INVALID_ARG);
+  EXPECT_EQ(tune(domain, device, {{"inbound.colour", 1}}, 0), VIR_ERR_INVALID_ARG);
+  EXPECT_EQ(tune(domain, device, {{VIR_DOMAIN_BANDWIDTH_IN_PEAK, 1}}, 0), VIR_ERR_INVALID_ARG);
+  EXPECT_EQ(tune(domain, device, {{VIR_DOMAIN_BANDWIDTH_IN_FLOOR, 1}}, 0), VIR_ERR_CONFIG_UNSUPPORTED);
+  EXPECT_EQ(tune(domain, device, {{VIR_DOMAIN_BANDWIDTH_IN_AVERAGE, 1}}, 8), VIR_ERR_INVALID_ARG);
+  int count = 0;
+  EXPECT_EQ(code(virDomainGetInterfaceParameters(domain, device, nullptr, &count, kBoth)), VIR_ERR_INVALID_ARG);
+  EXPECT_EQ(shown(domain, device, 0), "0 0 0 0 0 0 0");
+}
+
+/// A client's own event loop; libvirt wants one before the connection is opened.
+class EventsTest : public DevicesTest {
+ protected:
+  struct Heard {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::string story;
+    void add(const std::string& what, const char* alias) {
+      const std::scoped_lock lock(mutex);
+      story += what + alias + " ";
+      changed.notify_all();
+    }
+  };
+  void SetUp() override {
+    static const bool ready = [] {
+      if (virEventRegisterDefaultImpl() < 0) return false;
+      virEventAddTimeout(
+          100, [](int, void*) {}, nullptr, nullptr);
+      std::thread([] {
+        while (virEventRunDefaultImpl() >= 0) {
+        }
+      }).detach();
+      return true;
+    }();
+    ASSERT_TRUE(ready);
+    DevicesTest::SetUp();
+  }
+};
+
+TEST_F(EventsTest, N8DevicesThatComeAndGoAreTold) {
+  Heard heard;
+  const virConnectDomainEventDeviceAddedCallback added = [](virConnectPtr, virDomainPtr, const char* alias, void* to) {
+    static_cast<Heard*>(to)->add("+", alias);
+  };
+  const virConnectDomainEventDeviceRemovedCallback removed = [](virConnectPtr, virDomainPtr, const char* alias,
+                                                                void* to) { static_cast<Heard*>(to)->add("-", alias); };
+  const int ids[] = {virConnectDomainEventRegisterAny(conn_, nullptr, VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
+                                                      VIR_DOMAIN_EVENT_CALLBACK(added), &heard, nullptr),
+                     virConnectDomainEventRegisterAny(conn_, nullptr, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+                                                      VIR_DOMAIN_EVENT_CALLBACK(removed), &heard, nullptr)};
+  ASSERT_GE(ids[0], 0) << message();
+  ASSERT_GE(ids[1], 0) << message();
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(mac(1)), kConfig), VIR_ERR_OK);  // nothing happens to the running one
+  ASSERT_EQ(attach(domain, nic(mac(2)), kLive), VIR_ERR_OK);
+  ASSERT_EQ(attach(domain, nic(mac(3) + "<alias name='ua-lan'/>"), kBoth), VIR_ERR_OK);
+  ASSERT_EQ(detach(domain, nic(mac(2)), kLive), VIR_ERR_OK);
+  ASSERT_EQ(code(virDomainDetachDeviceAlias(domain, "ua-lan", kBoth)), VIR_ERR_OK);
+  {
+    std::unique_lock lock(heard.mutex);
+    heard.changed.wait_for(lock, std::chrono::seconds(20), [&] { return heard.story.size() >= 24; });
+    EXPECT_EQ(heard.story, "+net0 +ua-lan -net0 -ua-lan ");
+  }
+  for (const int id : ids) EXPECT_EQ(virConnectDomainEventDeregisterAny(conn_, id), 0);
+}
+
+}  // namespace
