@@ -92,14 +92,18 @@ ClientConnection::ClientConnection(ConnectionHost& host, base::Fd socket, std::u
       peer_(peer),
       read_only_socket_(access == SocketAccess::ReadOnly),
       read_only_(read_only_socket_),
-      keepalive_(host.loop, host.limits.keepalive_interval_seconds * host.limits.keepalive_second,
-                 host.limits.keepalive_count,
-                 {.ping =
-                      [this] {
-                        queue({format_packet(keepalive_header(kPing), {}), {}, {}});
-                      },
-                  .give_up = [this] { drop_soon("no answer to keepalive pings"); },
-                  .excused = [this] { return slots_used_ >= host_.limits.max_client_requests; }}) {}
+      keepalive_(
+          host.loop, host.limits.keepalive_interval_seconds * host.limits.keepalive_second, host.limits.keepalive_count,
+          {.ping =
+               [this] {
+                 queue({format_packet(keepalive_header(kPing), {}), {}, {}});
+               },
+           .give_up = [this] { drop_soon("no answer to keepalive pings"); },
+           .excused = [this] { return slots_used_ >= host_.limits.max_client_requests || relays_.congested(); }}),
+      relays_(host.loop, host.read_buffer, *this, [this](const std::function<void()>& work) {
+        const Turn turn(*this);
+        work();
+      }) {}
 
 std::shared_ptr<ClientConnection> ClientConnection::self() {
   return std::static_pointer_cast<ClientConnection>(shared_from_this());
@@ -153,8 +157,12 @@ void ClientConnection::receive() {
   reader_.feed({host_.read_buffer.data(), static_cast<std::size_t>(got)}, std::move(fd));
 }
 
+bool ClientConnection::has_room() const {
+  return !closed_ && out_.unsent() < kOutputHighWater;
+}
+
 bool ClientConnection::can_take_input() const {
-  return !closed_ && !leaving_ && slots_used_ < host_.limits.max_client_requests && out_.unsent() < kOutputHighWater;
+  return has_room() && !leaving_ && slots_used_ < host_.limits.max_client_requests && !relays_.congested();
 }
 
 void ClientConnection::process_input() {
@@ -190,7 +198,10 @@ void ClientConnection::on_keepalive_packet(const PacketHeader& header) {
 
 void ClientConnection::on_stream_packet(const Packet& packet) {
   const auto found = streams_.find(packet.header.serial);
-  if (found == streams_.end() || !found->second->belongs_to(packet.header)) return;
+  if (found == streams_.end() || !found->second->belongs_to(packet.header)) {
+    relays_.take_stream_packet(packet);  // if it belongs to no stream there either, it is dropped without a word
+    return;
+  }
   const auto stream = found->second;  // it may retire itself
   stream->on_packet(packet);
 }
@@ -210,9 +221,13 @@ void ClientConnection::settle() {
     if (!streams_.empty())
       for (const auto& [serial, stream] : std::map(streams_)) stream->deliver();
     process_input();
+    relays_.settle();
     if (!closed_) flush();
     if (!closed_ && !drop_reason_.empty()) close(drop_reason_);
-    if (!closed_) update_watch();
+    if (!closed_) {
+      update_watch();
+      relays_.update_watches();
+    }
   }
   std::exchange(retired_, {}).clear();
   if (closed_ && running_calls_ == 0 && !ended_) end();
@@ -235,6 +250,7 @@ void ClientConnection::on_call(Packet& packet) {
     const PacketHeader answer = packet.header.answer(NetMessageType::Reply, NetMessageStatus::Error);
     return queue({format_packet(answer, admission.refusal), {}, {}});
   }
+  if (admission.entry->route && relay(packet, *admission.entry)) return;
   auto pending = std::make_shared<PendingCall>();
   pending->header = packet.header;
   pending->entry = admission.entry;
@@ -251,6 +267,32 @@ void ClientConnection::on_call(Packet& packet) {
     auto outcome = std::make_shared<Outcome>(run_handler(*pending->entry, pending->call, payload));
     host.complete([alive, pending, outcome] { alive->finish_call(*pending, *outcome); });
   });
+}
+
+/// False when the call has to be answered here, because the other daemon is not there.
+bool ClientConnection::relay(const Packet& call, const ProcedureTable::Entry& entry) {
+  ++slots_used_;
+  try {
+    const bool opens_stream = entry.info->stream != StreamDirection::None;
+    if (relays_.forward(*entry.route, *this, call.header, opens_stream, call.payload)) return true;
+    --slots_used_;
+    return false;
+  } catch (const base::Error& error) {
+    deliver_reply(call.header, NetMessageStatus::Error, encode_error(error));
+    return true;
+  }
+}
+
+void ClientConnection::deliver_reply(const PacketHeader& call, NetMessageStatus status, std::string_view payload) {
+  --slots_used_;
+  deliver(format_packet(call.answer(NetMessageType::Reply, status), payload));
+}
+
+void ClientConnection::answer_alone(const PacketHeader& header) {
+  Call call;
+  call.connection = shared_from_this();
+  const Outcome outcome = run_handler(*host_.table.find(header.program, header.procedure), call, {});
+  deliver_reply(header, outcome.failed ? NetMessageStatus::Error : NetMessageStatus::Ok, outcome.body);
 }
 
 void ClientConnection::finish_call(PendingCall& pending, const Outcome& outcome) {
@@ -347,7 +389,8 @@ void ClientConnection::flush() {
   for (const auto& weak : std::exchange(written_, {}))
     if (const auto stream = weak.lock()) stream->on_written();
   // What a peer sent just now, and input that waited for room, have their turn after everybody else.
-  if ((was_empty && !out_.empty()) || (input_held_ && can_take_input())) schedule();
+  if ((was_empty && !out_.empty()) || (input_held_ && can_take_input()) || (relays_.hold_input() && has_room()))
+    schedule();
 }
 
 void ClientConnection::update_watch() {
@@ -372,6 +415,7 @@ void ClientConnection::close(const std::string& reason) {
   keepalive_.stop();
   watch_ = {};
   for (const auto& [serial, stream] : std::map(streams_)) stream->abandon();
+  relays_.clear();
   out_.clear();
   written_.clear();
   socket_.reset();

@@ -12,6 +12,7 @@
 #include "rpc/dispatch.hpp"
 #include "rpc/keepalive.hpp"
 #include "rpc/out_queue.hpp"
+#include "rpc/relays.hpp"
 #include "rpc/server.hpp"
 #include "rpc/worker_pool.hpp"
 
@@ -32,7 +33,7 @@ struct ConnectionHost {
   std::function<void(ClientConnection&)> on_gone;
 };
 
-class ClientConnection final : public Connection, private StreamOwner {
+class ClientConnection final : public Connection, private StreamOwner, private RelayClient {
  public:
   ClientConnection(ConnectionHost& host, base::Fd socket, std::uint64_t id, PeerCredentials peer, SocketAccess access);
 
@@ -74,6 +75,7 @@ class ClientConnection final : public Connection, private StreamOwner {
   void on_stream_packet(const Packet& packet);
 
   void on_call(Packet& packet);
+  bool relay(const Packet& call, const ProcedureTable::Entry& entry);
   void finish_call(PendingCall& pending, const Outcome& outcome);
   void send_reply(PendingCall& pending, const Outcome& outcome);
   void open_stream(PendingCall& pending);
@@ -90,6 +92,11 @@ class ClientConnection final : public Connection, private StreamOwner {
   void take_slot() override { ++slots_used_; }
   void release_slots(std::size_t count) override { slots_used_ -= count; }
   void retire(std::uint32_t serial) override;
+
+  void deliver(std::string packet) override { queue({std::move(packet), {}, {}}); }
+  void deliver_reply(const PacketHeader& call, NetMessageStatus status, std::string_view payload) override;
+  void answer_alone(const PacketHeader& call) override;
+  bool has_room() const override;
 
   ConnectionHost& host_;
   base::Fd socket_;
@@ -108,8 +115,9 @@ class ClientConnection final : public Connection, private StreamOwner {
   Keepalive keepalive_;
   std::map<std::uint32_t, std::shared_ptr<ClientStream>> streams_;  // by serial
   std::vector<std::shared_ptr<ClientStream>> retired_;
+  Relays relays_;
 
-  std::size_t slots_used_ = 0;  // calls on workers and unconsumed stream packets
+  std::size_t slots_used_ = 0;  // calls on workers and at other daemons, and unconsumed stream packets
   unsigned running_calls_ = 0;
   unsigned turns_ = 0;  // nesting of Turn
   bool scheduled_ = false;

@@ -38,6 +38,7 @@ SAME_AS = {"remote_error": "virNetMessageError", "admin_typed_param_value": "rem
 
 FAMILY = {"hypervisor": "Domain", "network": "Network", "storage": "Storage", "nodedev": "NodeDevice",
           "nwfilter": "Nwfilter", "secret": "Secret", "interface": "Interface", "daemon": "Rpc", "admin": "Rpc"}
+SUBDRIVER = {name: FAMILY[name] for name in ("network", "storage", "nodedev", "nwfilter", "secret", "interface")}
 
 
 def read_table(path):
@@ -319,7 +320,7 @@ def facts(row):
     return (f'  {{k{row["program"].capitalize()}Program, {row["number"]}, "{name}", "{name if api == "-" else api}", '
             f'ReadOnlyAccess::{access}, {boolean(row["needs_auth"] == "yes")}, {boolean(row["priority"] == "high")}, '
             f'StreamDirection::{stream}, {boolean("c2s" in row["passes_fds"])}, {boolean("s2c" in row["passes_fds"])}, '
-            f'{boolean(row["event"] == "yes")}, {family(row)}}},')
+            f'{boolean(row["event"] == "yes")}, {family(row)}, Subdriver::{SUBDRIVER.get(row["subdriver"], "None")}}},')
 
 
 def visits(procedures):

@@ -19,13 +19,22 @@ ProcedureTable::ProcedureTable(std::initializer_list<std::uint32_t> programs) {
 }
 
 void ProcedureTable::add(std::uint32_t program, std::int32_t number, Run where, Handler handler) {
+  Entry& entry = known_entry(program, number);
+  entry.where = where;
+  entry.handler = std::move(handler);
+}
+
+void ProcedureTable::relay(std::uint32_t program, std::int32_t number, const RelayRoute& route, Handler alone) {
+  add(program, number, Run::Inline, std::move(alone));
+  known_entry(program, number).route = &route;
+}
+
+ProcedureTable::Entry& ProcedureTable::known_entry(std::uint32_t program, std::int32_t number) {
   auto* entries = entries_of(program);
   if (!entries || number < 0 || static_cast<std::size_t>(number) >= entries->size() ||
       !(*entries)[static_cast<std::size_t>(number)].info)
     base::fail_from(base::From::Rpc, base::Code::InternalError, "no procedure ", number, " in program ", program);
-  Entry& entry = (*entries)[static_cast<std::size_t>(number)];
-  entry.where = where;
-  entry.handler = std::move(handler);
+  return (*entries)[static_cast<std::size_t>(number)];
 }
 
 const ProcedureTable::Entry* ProcedureTable::find(std::uint32_t program, std::int32_t number) const {

@@ -12,6 +12,7 @@
 #include "base/fd.hpp"
 #include "rpc/connection.hpp"
 #include "rpc/protocol.hpp"
+#include "rpc/relay_route.hpp"
 #include "rpc/stream.hpp"
 #include "rpc/xdr.hpp"
 
@@ -50,11 +51,14 @@ class ProcedureTable {
 
   using Handler = std::function<void(Call&, Decoder&, Encoder&)>;
   void add(std::uint32_t program, std::int32_t number, Run where, Handler handler);
+  /// The call goes to another daemon; `alone` answers it (Inline) while there is none. `route` outlives the table.
+  void relay(std::uint32_t program, std::int32_t number, const RelayRoute& route, Handler alone);
 
   struct Entry {
     const ProcedureInfo* info = nullptr;  // generated facts; nullptr: no such procedure
     Run where = Run::Inline;
     Handler handler;  // empty: known, not implemented → NoSupport with the API's name
+    const RelayRoute* route = nullptr;
   };
   /// nullptr for an unknown program.
   /// An Entry without info for an unknown number or an event.
@@ -62,6 +66,7 @@ class ProcedureTable {
 
  private:
   std::vector<Entry>* entries_of(std::uint32_t program);
+  Entry& known_entry(std::uint32_t program, std::int32_t number);
 
   std::vector<std::uint32_t> numbers_;        // program numbers, in step with programs_
   std::vector<std::vector<Entry>> programs_;  // indexed by procedure number

@@ -33,6 +33,8 @@ void decode(Decoder& in, T& value) {
 
 enum class ReadOnlyAccess { Allowed, Refused, Conditional };  // Conditional: the handler decides by the arguments
 enum class StreamDirection { None, FromClient, ToClient, Both };
+/// Which of libvirt's other drivers a call or an event belongs to; None: to the hypervisor's or the daemon itself.
+enum class Subdriver { None, Network, Storage, NodeDevice, Nwfilter, Secret, Interface };
 
 /// Error domains of virterror.h that base::From does not name.
 inline constexpr auto kFromDomainSnapshot = static_cast<base::From>(VIR_FROM_DOMAIN_SNAPSHOT);
@@ -51,6 +53,7 @@ struct ProcedureInfo {
   bool fds_to_client;
   bool is_event;
   base::From family;  // the error domain of "not supported" and "read only"
+  Subdriver subdriver;
 };
 
 /// Every procedure and event of REMOTE, LXC, QEMU and ADMIN, by program and then by number.
