@@ -20,11 +20,18 @@ using rpc::Run;
 namespace proc = rpc::proc;
 
 // The feature numbers of SUPPORTS_FEATURE that we answer with yes (the wire's own numbering, not in a public header).
-enum Feature { kFdPassing = 8, kTypedParamString = 9, kKeepalive = 10, kEventCallback = 14, kCloseCallback = 15 };
+enum Feature {
+  kFdPassing = 8,
+  kTypedParamString = 9,
+  kKeepalive = 10,
+  kEventCallback = 14,
+  kCloseCallback = 15,
+  kNetworkUpdateOrder = 16,
+};
 
 bool supports(int feature) {
   return feature == kFdPassing || feature == kTypedParamString || feature == kKeepalive || feature == kEventCallback ||
-         feature == kCloseCallback;
+         feature == kCloseCallback || feature == kNetworkUpdateOrder;
 }
 
 /// "lxcell:///system" and its short forms; an empty name asks for the default.

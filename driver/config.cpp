@@ -106,6 +106,7 @@ const std::map<std::string_view, Setter>& setters() {
       {"host_uuid", [](Config& c, const Line& l) { c.host_uuid = l.text(); }},
       {"driver_name", [](Config& c, const Line& l) { c.driver_name = l.text(); }},
       {"supervisor_path", [](Config& c, const Line& l) { c.supervisor_path = l.text(); }},
+      {"sibling_socket_dir", [](Config& c, const Line& l) { c.sibling_socket_dir = l.text(); }},
       {"idmap_user", [](Config& c, const Line& l) { c.idmap_user = l.text(); }},
       {"share_host_network",
        [](Config& c, const Line& l) {

@@ -21,6 +21,7 @@ struct Config {
   std::string host_uuid;
   std::string driver_name = "lxcell";
   std::string supervisor_path;      // empty: the installed one
+  std::string sibling_socket_dir;   // of libvirt's other daemons; empty: /run/libvirt below the root
   std::string idmap_user = "root";  // whose subordinate ids automatic id maps are made of
   // Stock's dangerous defaults (design: safe under our own name, stock's when serving "lxc").
   bool share_host_network = false, share_host_root = false;

@@ -35,7 +35,8 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
                 loop_,
                 [this](std::function<void()> work) { server_->run_on_worker(std::move(work)); },
                 {host_arch(), emulator},
-                schema} {
+                schema},
+      siblings_(config.sibling_socket_dir.empty() ? paths.root + "/run/libvirt" : config.sibling_socket_dir) {
   add_connect_calls(table_, services_, {config.driver_name}, events_);
   add_domain_calls(table_, services_);
   add_domain_query_calls(table_, services_);
@@ -50,6 +51,7 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
   add_interface_calls(table_, services_);
   add_console_calls(table_, services_);
   add_event_calls(table_, services_, events_);
+  siblings_.add_calls(table_);
   watch_signals();  // before the server starts threads, which inherit the blocked signals
   server_ = std::make_unique<rpc::Server>(loop_, table_, config.limits);
   // The sockets' mode and group have decided who may connect: nobody stays anonymous.

@@ -14,6 +14,7 @@
 #include "driver/event_hub.hpp"
 #include "driver/id_maps.hpp"
 #include "driver/paths.hpp"
+#include "driver/siblings.hpp"
 #include "driver/sockets.hpp"
 #include "driver/store.hpp"
 #include "rpc/procedure_table.hpp"
@@ -50,6 +51,7 @@ class Daemon {
   IdMaps id_maps_;
   std::unique_ptr<Backend> backend_;
   Services services_;
+  Siblings siblings_;
   rpc::ProcedureTable table_;
   std::unique_ptr<rpc::Server> server_;
   std::chrono::seconds timeout_{0};

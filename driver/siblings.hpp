@@ -1,0 +1,38 @@
+// libvirt's other daemons on this host (networks, storage, node devices, filters, secrets, host interfaces): where they
+// listen, which calls go to which of them, and what is answered while one is not there.
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "base/fd.hpp"
+#include "rpc/procedure_table.hpp"
+
+namespace driver {
+
+class Siblings {
+ public:
+  /// `socket_directory`: where libvirt's sockets are, e.g. "/run/libvirt".
+  explicit Siblings(std::string socket_directory);
+
+  /// Relays every call that libvirt's table gives to another driver. The table must not outlive this.
+  void add_calls(rpc::ProcedureTable& table);
+
+ private:
+  struct Sibling {
+    rpc::Subdriver subdriver;
+    const char* scheme;   // of its URI
+    const char* daemon;   // the modular one
+    const char* objects;  // what it has, for the log
+    rpc::RelayRoute route = {};
+    bool missed = false;  // it was asked for in vain, and the log has been told
+  };
+  base::Fd connect(Sibling& sibling, bool read_only) const;
+  [[noreturn]] void refuse(const Sibling& sibling) const;
+  std::string socket_path(const char* daemon, bool read_only) const;
+
+  const std::string directory_;
+  std::deque<Sibling> siblings_;
+};
+
+}  // namespace driver
