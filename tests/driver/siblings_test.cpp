@@ -44,9 +44,9 @@ TEST_F(SiblingsTest, OtherCallsFailAndNameTheDaemon) {
 
 // A tool that is refused looks for itself now and then, and so finds the daemon when it comes.
 TEST_F(SiblingsTest, EventsAreNotPromised) {
-  EXPECT_EQ(virConnectNetworkEventRegisterAny(
-                conn_, nullptr, VIR_NETWORK_EVENT_ID_LIFECYCLE,
-                VIR_NETWORK_EVENT_CALLBACK([](virConnectPtr, virNetworkPtr, int, int, void*) {}), nullptr, nullptr),
+  const virConnectNetworkEventLifecycleCallback ignore = [](virConnectPtr, virNetworkPtr, int, int, void*) {};
+  EXPECT_EQ(virConnectNetworkEventRegisterAny(conn_, nullptr, VIR_NETWORK_EVENT_ID_LIFECYCLE,
+                                              VIR_NETWORK_EVENT_CALLBACK(ignore), nullptr, nullptr),
             -1);
 }
 
