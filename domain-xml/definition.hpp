@@ -183,6 +183,7 @@ struct Route {
 struct InterfaceBridge {
   std::string bridge;
   std::string network, portgroup, port_id;  // live only: the network this bridge was resolved from
+  bool networks_own = false;                // live only: libvirt made it for the network; shown as type 'network'
   bool operator==(const InterfaceBridge&) const = default;
 };
 struct InterfaceNetwork {
@@ -244,6 +245,16 @@ struct FilterReference {
   bool operator==(const FilterReference&) const = default;
 };
 
+/// What a network can add to an interface.
+struct PortSettings {
+  std::optional<Vlan> vlan;
+  std::optional<VirtualPort> virtual_port;
+  std::optional<Bandwidth> bandwidth;
+  std::optional<bool> isolated;
+  std::optional<unsigned> mtu;
+  bool operator==(const PortSettings&) const = default;
+};
+
 struct Interface {
   std::variant<InterfaceOther, InterfaceBridge, InterfaceNetwork, InterfaceDirect, InterfaceEthernet> source;
   MacAddress mac;                   // all zero until apply_defaults makes one up
@@ -261,6 +272,7 @@ struct Interface {
   std::optional<VirtualPort> virtual_port;
   std::optional<Bandwidth> bandwidth;
   std::optional<bool> port_isolated;
+  std::optional<PortSettings> configured_port;  // live only: what it had of these itself before its network added some
   std::optional<FilterReference> filter;
   std::string script, downscript;
   std::vector<Element> others;  // driver, tune, address ..., the rest of target, own attributes: stored only

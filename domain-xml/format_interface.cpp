@@ -14,15 +14,16 @@ template <typename... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;
 
 std::string type_of(const Interface& interface, View view) {
-  const auto resolved = [&](const std::string& network, const char* type) {
-    return view == View::Inactive && !network.empty() ? "network" : type;
+  const auto resolved = [&](const std::string& network, const char* type, bool networks_own = false) {
+    return !network.empty() && (view == View::Inactive || networks_own) ? "network" : type;
   };
-  return std::visit(Overloaded{[](const InterfaceOther& other) { return other.type; },
-                               [&](const InterfaceBridge& b) -> std::string { return resolved(b.network, "bridge"); },
-                               [](const InterfaceNetwork&) -> std::string { return "network"; },
-                               [&](const InterfaceDirect& d) -> std::string { return resolved(d.network, "direct"); },
-                               [](const InterfaceEthernet&) -> std::string { return "ethernet"; }},
-                    interface.source);
+  return std::visit(
+      Overloaded{[](const InterfaceOther& other) { return other.type; },
+                 [&](const InterfaceBridge& b) -> std::string { return resolved(b.network, "bridge", b.networks_own); },
+                 [](const InterfaceNetwork&) -> std::string { return "network"; },
+                 [&](const InterfaceDirect& d) -> std::string { return resolved(d.network, "direct"); },
+                 [](const InterfaceEthernet&) -> std::string { return "ethernet"; }},
+      interface.source);
 }
 
 /// The network an interface belongs to, as the live forms show it.
@@ -92,6 +93,17 @@ void write_names(Writer& writer, const Interface& interface, View view) {
   write_guest(writer, interface, view);
 }
 
+void write_mtu(Writer& writer, const std::optional<unsigned>& mtu) {
+  if (mtu) writer.open("mtu").attribute("size", *mtu).close();
+}
+
+void write_configured(Writer& writer, const PortSettings& configured) {
+  writer.open("configured");
+  write_port_settings(writer, configured);
+  write_mtu(writer, configured.mtu);
+  writer.close();
+}
+
 void write_script(Writer& writer, const char* name, const std::string& path) {
   if (!path.empty()) writer.open(name).attribute("path", path).close();
 }
@@ -122,7 +134,10 @@ void write_interface(Writer& writer, const Interface& interface, View view) {
   writer.attribute_if("type", interface.mac_type);
   writer.attribute_if("check", interface.mac_check).close();
   std::visit([&](const auto& source) { write_source(writer, source, view); }, interface.source);
-  write_port(writer, interface);
+  const PortSettings now = port_settings(interface);
+  const PortSettings shown = view == View::Inactive ? interface.configured_port.value_or(now) : now;
+  write_port_settings(writer, shown);
+  if (view == View::Status && interface.configured_port) write_configured(writer, *interface.configured_port);
   for (const IpAddress& ip : interface.ips) write_ip(writer, ip);
   for (const Route& route : interface.routes) write_route(writer, route);
   write_script(writer, "script", interface.script);
@@ -133,7 +148,7 @@ void write_interface(Writer& writer, const Interface& interface, View view) {
   write_filter(writer, interface.filter);
   stored({"tune"});
   if (interface.link_up) writer.open("link").attribute("state", *interface.link_up ? "up" : "down").close();
-  if (interface.mtu) writer.open("mtu").attribute("size", *interface.mtu).close();
+  write_mtu(writer, shown.mtu);
   stored({"coalesce", "boot", "rom", "acpi", "teaming", "alias"});
   if (view != View::Inactive && !interface.alias.empty())
     writer.open("alias").attribute("name", interface.alias).close();

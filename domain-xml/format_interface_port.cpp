@@ -41,12 +41,15 @@ void write_bandwidth(Writer& writer, const Bandwidth& bandwidth) {
 
 }  // namespace
 
-void write_port(Writer& writer, const Interface& interface) {
-  if (interface.vlan) write_vlan(writer, *interface.vlan);
-  if (interface.virtual_port) write_virtual_port(writer, *interface.virtual_port);
-  if (interface.bandwidth) write_bandwidth(writer, *interface.bandwidth);
-  if (interface.port_isolated)
-    writer.open("port").attribute("isolated", *interface.port_isolated ? "yes" : "no").close();
+PortSettings port_settings(const Interface& interface) {
+  return {interface.vlan, interface.virtual_port, interface.bandwidth, interface.port_isolated, interface.mtu};
+}
+
+void write_port_settings(Writer& writer, const PortSettings& settings) {
+  if (settings.vlan) write_vlan(writer, *settings.vlan);
+  if (settings.virtual_port) write_virtual_port(writer, *settings.virtual_port);
+  if (settings.bandwidth) write_bandwidth(writer, *settings.bandwidth);
+  if (settings.isolated) writer.open("port").attribute("isolated", *settings.isolated ? "yes" : "no").close();
 }
 
 void write_filter(Writer& writer, const std::optional<FilterReference>& filter) {

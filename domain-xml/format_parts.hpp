@@ -38,7 +38,8 @@ void write_ip(Writer& writer, const IpAddress& ip);
 void write_route(Writer& writer, const Route& route);
 void write_filesystem(Writer& writer, const Filesystem& filesystem);
 /// vlan, virtualport, bandwidth and port of an interface.
-void write_port(Writer& writer, const Interface& interface);
+void write_port_settings(Writer& writer, const PortSettings& settings);
+PortSettings port_settings(const Interface& interface);
 void write_filter(Writer& writer, const std::optional<FilterReference>& filter);
 void write_interface(Writer& writer, const Interface& interface, View view);
 void write_console(Writer& writer, const Console& console, unsigned port, View view);

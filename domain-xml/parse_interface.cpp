@@ -93,6 +93,10 @@ void parse_connection(const Node& node, std::string type, Source origin, Interfa
   if (type == "bridge") {
     interface.source = parse_bridge(required_source(node, type), origin);
     if (node.child("source").attribute_text("bridge").empty()) fail_source(type, "bridge");
+  } else if (type == "network" && origin == Source::Status && node.child("source").attribute("bridge")) {
+    InterfaceBridge bridge = parse_bridge(node.child("source"), origin);
+    bridge.networks_own = true;
+    interface.source = bridge;
   } else if (type == "network") {
     interface.source = parse_network(required_source(node, type), origin);
   } else if (type == "direct") {
@@ -183,6 +187,10 @@ Interface parse_interface(const Node& node, Source origin) {
   for (const Node& ip : node.children("ip")) interface.ips.push_back(parse_ip(ip));
   for (const Node& route : node.children("route")) interface.routes.push_back(parse_route(route));
   parse_port(node, interface);
+  if (const Node configured = node.child("configured"); configured && origin == Source::Status) {
+    interface.configured_port = parse_port_settings(configured, TypeMayBeOpen::Yes);
+    interface.configured_port->mtu = parse_mtu(configured.child("mtu"));
+  }
   interface.others = parse_stored_children(node, "interface");
   parse_user_alias(node, interface.others);
   if (origin == Source::Status && !has_stored(interface.others, "alias"))

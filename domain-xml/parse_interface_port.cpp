@@ -69,8 +69,6 @@ void check_parameters(const VirtualPort& port) {
   }
 }
 
-enum class TypeMayBeOpen { No, Yes };
-
 std::optional<VirtualPort> parse_virtual_port(const Node& node, TypeMayBeOpen may_be_any) {
   if (!node) return std::nullopt;
   VirtualPort port{.type = node.attribute_text("type")};
@@ -151,13 +149,24 @@ std::optional<FilterReference> parse_filter(const Node& node) {
 
 }  // namespace
 
+PortSettings parse_port_settings(const Node& node, TypeMayBeOpen open) {
+  PortSettings settings{.vlan = parse_vlan(node.child("vlan")),
+                        .virtual_port = parse_virtual_port(node.child("virtualport"), open),
+                        .bandwidth = parse_bandwidth(node.child("bandwidth"))};
+  if (const Node port = node.child("port")) settings.isolated = yes_no_attribute(port, "isolated");
+  return settings;
+}
+
+void set_port_settings(const PortSettings& settings, Interface& interface) {
+  interface.vlan = settings.vlan;
+  interface.virtual_port = settings.virtual_port;
+  interface.bandwidth = settings.bandwidth;
+  interface.port_isolated = settings.isolated;
+}
+
 void parse_port(const Node& node, Interface& interface) {
-  interface.vlan = parse_vlan(node.child("vlan"));
   const bool network = std::holds_alternative<InterfaceNetwork>(interface.source);
-  interface.virtual_port =
-      parse_virtual_port(node.child("virtualport"), network ? TypeMayBeOpen::Yes : TypeMayBeOpen::No);
-  interface.bandwidth = parse_bandwidth(node.child("bandwidth"));
-  if (const Node port = node.child("port")) interface.port_isolated = yes_no_attribute(port, "isolated");
+  set_port_settings(parse_port_settings(node, network ? TypeMayBeOpen::Yes : TypeMayBeOpen::No), interface);
   interface.filter = parse_filter(node.child("filterref"));
   interface.script = node.child("script").attribute_text("path");
   interface.downscript = node.child("downscript").attribute_text("path");

@@ -31,6 +31,10 @@ void parse_metadata(const Node& domain, DomainDefinition& definition);
 Disk parse_disk(const Node& node);
 HostDevice parse_host_device(const Node& node);
 Filesystem parse_filesystem(const Node& node);
+/// A virtualport may leave its type to the network.
+enum class TypeMayBeOpen { No, Yes };
+PortSettings parse_port_settings(const Node& node, TypeMayBeOpen open);
+void set_port_settings(const PortSettings& settings, Interface& interface);
 /// What the switch and the filters do with an interface: vlan, virtualport, bandwidth, port, filterref, scripts.
 void parse_port(const Node& node, Interface& interface);
 Interface parse_interface(const Node& node, Source source);
