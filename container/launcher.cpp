@@ -127,7 +127,8 @@ class Attempt {
   }
   /// `empty_root`: -1 when init has to see the host's mounts while it sets up.
   void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log, int empty_root);
-  protocol::StatusMessage await_ready(const std::vector<LinkPlan>& links, LinkNames& names, Deadline deadline);
+  protocol::StatusMessage await_ready(const std::vector<LinkPlan>& links, LinkNames& names, const LinksMade& links_made,
+                                      Deadline deadline);
   /// Once init runs, which would inherit it.
   void pin_supervisor(const std::string& cpus) {
     if (!cpus.empty()) set_affinity(supervisor().pid(), cpus);
@@ -142,7 +143,8 @@ class Attempt {
     return parts_.supervisor;
   }
   [[noreturn]] void fail_for_hang_up();
-  void make_network(const std::vector<LinkPlan>& plans, LinkNames& names, ControlMessage& message);
+  void make_network(const std::vector<LinkPlan>& plans, LinkNames& names, const LinksMade& links_made,
+                    ControlMessage& message);
 
   ContainerParts parts_;
   std::vector<ContainerLink> links_;
@@ -190,14 +192,21 @@ void Attempt::fail_for_hang_up() {
   base::fail(Code::InternalError, "guest failed to start: supervisor ended ", how);
 }
 
-void Attempt::make_network(const std::vector<LinkPlan>& plans, LinkNames& names, ControlMessage& message) {
+void Attempt::make_network(const std::vector<LinkPlan>& plans, LinkNames& names, const LinksMade& links_made,
+                           ControlMessage& message) {
   if (message.fds.size() < 2) base::fail(Code::InternalError, "guest failed to start: no network namespace was sent");
   links_ = make_links(plans, names, message.fds[1].get(), netlink::Socket(std::move(message.fds[0])),
                       {parts_.run_directory, parts_.name});
+  if (links_made) {
+    std::vector<std::string> host_ends;
+    for (const auto& link : links_) host_ends.push_back(link.host_name());
+    links_made(host_ends);
+  }
   if (!parts_.control.send(Type::NetworkDone)) fail_for_hang_up();
 }
 
-protocol::StatusMessage Attempt::await_ready(const std::vector<LinkPlan>& links, LinkNames& names, Deadline deadline) {
+protocol::StatusMessage Attempt::await_ready(const std::vector<LinkPlan>& links, LinkNames& names,
+                                             const LinksMade& links_made, Deadline deadline) {
   while (true) {
     auto message = parts_.control.receive(deadline);
     if (message.kind == ControlMessage::Kind::Nothing)
@@ -205,7 +214,7 @@ protocol::StatusMessage Attempt::await_ready(const std::vector<LinkPlan>& links,
     if (message.kind == ControlMessage::Kind::HangUp) fail_for_hang_up();
     switch (message.type) {
       case Type::NetworkReady:
-        make_network(links, names, message);
+        make_network(links, names, links_made, message);
         break;
       case Type::Failed:
         throw start_failure(message.failed);
@@ -341,7 +350,7 @@ Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
 }
 Launcher::~Launcher() = default;
 
-Launched Launcher::launch(const DomainDefinition& definition) {
+Launched Launcher::launch(const DomainDefinition& definition, const LinksMade& links_made) {
   const Deadline deadline = Clock::now() + kStartLimit;
   const auto& config = impl_->config;
   const auto live = with_root(definition, config.unsafe);
@@ -360,7 +369,7 @@ Launched Launcher::launch(const DomainDefinition& definition) {
   attempt.start_supervisor(config, plan, log, impl_->empty_root_for(plan));
   attempt.complete_group(plan, limits);  // beside the supervisor's own preparations
   log_plan(config, plan, log);           // beside the making of the namespaces
-  const auto ready = attempt.await_ready(links, *impl_->names, deadline);
+  const auto ready = attempt.await_ready(links, *impl_->names, links_made, deadline);
   attempt.pin_supervisor(domain_xml::emulator_pin(live.cpu_tune));
   auto parts = attempt.commit(ready);
   auto running_definition = live_definition(live, config, links, parts.facts);

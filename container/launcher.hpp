@@ -1,8 +1,10 @@
 // Definition → running container, and live state → running container after a daemon restart.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/event_loop.hpp"
 #include "cgroup/hierarchy.hpp"
@@ -27,6 +29,10 @@ struct Launched {
   domain_xml::DomainDefinition live;
 };
 
+/// Told of the ends on the host of a container's interfaces, in order, when all links are made and nothing runs inside
+/// yet. What it throws fails the start.
+using LinksMade = std::function<void(const std::vector<std::string>& host_ends)>;
+
 class Launcher {
  public:
   Launcher(base::EventLoop& loop, LauncherConfig config);
@@ -34,7 +40,7 @@ class Launcher {
 
   /// Blocks until init has been exec'ed (a few milliseconds). Throws the first cause; nothing is left behind then.
   /// Called on worker threads, at once for different domains.
-  Launched launch(const domain_xml::DomainDefinition& definition);
+  Launched launch(const domain_xml::DomainDefinition& definition, const LinksMade& links_made = {});
   /// Finds the supervisor again by its socket, pid and start time; nullptr when it is gone (leftovers have been
   /// removed).
   std::unique_ptr<Running> adopt(const domain_xml::DomainDefinition& live, const RunningFacts& facts);
