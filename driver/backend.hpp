@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "container/launcher.hpp"
 #include "container/running.hpp"
 #include "container/traffic.hpp"
 #include "domain-xml/capabilities.hpp"
@@ -28,7 +29,7 @@ class Backend {
     domain_xml::DomainDefinition live;
   };
   /// May block; worker threads, at once for different domains. Throws and leaves nothing behind.
-  virtual Started start(const domain_xml::DomainDefinition& definition) = 0;
+  virtual Started start(const domain_xml::DomainDefinition& definition, const container::LinksMade& links_made) = 0;
   /// nullptr when the guest is gone.
   virtual std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                                     const container::RunningFacts& facts) = 0;

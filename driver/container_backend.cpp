@@ -27,8 +27,9 @@ domain_xml::HostCapabilities ContainerBackend::capabilities() const {
   return capabilities;
 }
 
-Backend::Started ContainerBackend::start(const domain_xml::DomainDefinition& definition) {
-  container::Launched launched = launcher_.launch(definition);
+Backend::Started ContainerBackend::start(const domain_xml::DomainDefinition& definition,
+                                         const container::LinksMade& links_made) {
+  container::Launched launched = launcher_.launch(definition, links_made);
   return {std::move(launched.running), std::move(launched.live)};
 }
 

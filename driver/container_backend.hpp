@@ -14,7 +14,7 @@ class ContainerBackend : public Backend {
   std::string type() const override { return "LXC"; }
   unsigned long version() const override;
   domain_xml::HostCapabilities capabilities() const override;
-  Started start(const domain_xml::DomainDefinition& definition) override;
+  Started start(const domain_xml::DomainDefinition& definition, const container::LinksMade& links_made) override;
   std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                             const container::RunningFacts& facts) override;
   container::TrafficByLink traffic() const override { return container::read_traffic(); }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <map>
 #include <utility>
 
 #include "base/error.hpp"
@@ -27,16 +28,20 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
     : store_(paths),
       id_maps_(registry_, paths.root, config.idmap_user),
       backend_(make_backend(loop_)),
+      siblings_(config.sibling_socket_dir.empty() ? paths.root + "/run/libvirt" : config.sibling_socket_dir),
+      network_ports_(siblings_),
+      filter_bindings_(siblings_),
       services_{*backend_,
                 store_,
                 events_,
                 registry_,
                 id_maps_,
+                network_ports_,
+                filter_bindings_,
                 loop_,
                 [this](std::function<void()> work) { server_->run_on_worker(std::move(work)); },
                 {host_arch(), emulator},
-                schema},
-      siblings_(config.sibling_socket_dir.empty() ? paths.root + "/run/libvirt" : config.sibling_socket_dir) {
+                schema} {
   add_connect_calls(table_, services_, {config.driver_name}, events_);
   add_domain_calls(table_, services_);
   add_domain_query_calls(table_, services_);
@@ -65,20 +70,41 @@ Daemon::~Daemon() {
 }
 
 void Daemon::start(Sockets sockets) {
-  recover();
+  const auto ended = recover();
   if (sockets.read_write) server_->listen(std::move(sockets.read_write), rpc::SocketAccess::ReadWrite);
   if (sockets.read_only) server_->listen(std::move(sockets.read_only), rpc::SocketAccess::ReadOnly);
   autostart();
+  server_->run_on_worker([this, ended] { drop_strays(ended); });
 }
 
-void Daemon::recover() {
+std::set<base::Uuid> Daemon::recover() {
+  std::set<base::Uuid> ended;
   load_new_definitions(false);
   for (const auto& saved : store_.load_statuses()) {
     try {
       const auto domain = registry_.reserve(services_, saved.live.name, saved.live.uuid);
-      if (domain->adopt(saved)) base::log::info("domain '{}' found running", saved.live.name);
+      if (domain->adopt(saved))
+        base::log::info("domain '{}' found running", saved.live.name);
+      else
+        ended.insert(saved.live.uuid);
     } catch (const std::exception& error) {
       base::log::error("cannot take over domain '{}': {}", saved.live.name, error.what());
+    }
+  }
+  return ended;
+}
+
+/// What an earlier daemon left with libvirt's other drivers: whatever belongs to our domains and not to a container.
+void Daemon::drop_strays(const std::set<base::Uuid>& ended) {
+  std::map<base::Uuid, Outside> by_owner;
+  for (auto& [owner, port] : network_ports_.all()) by_owner[owner].ports.push_back(std::move(port));
+  for (auto& [owner, end] : filter_bindings_.all()) by_owner[owner].guarded_ends.push_back(std::move(end));
+  for (const auto& [owner, found] : by_owner) {
+    if (const auto domain = registry_.find(owner)) {
+      domain->drop_strays(found);
+    } else if (ended.contains(owner)) {
+      filter_bindings_.unbind(found.guarded_ends);
+      network_ports_.unplug(found.ports);
     }
   }
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/event_loop.hpp"
@@ -12,7 +13,9 @@
 #include "driver/config.hpp"
 #include "driver/domain_registry.hpp"
 #include "driver/event_hub.hpp"
+#include "driver/filter_bindings.hpp"
 #include "driver/id_maps.hpp"
+#include "driver/network_ports.hpp"
 #include "driver/paths.hpp"
 #include "driver/siblings.hpp"
 #include "driver/sockets.hpp"
@@ -38,7 +41,9 @@ class Daemon {
   base::EventLoop& loop() { return loop_; }
 
  private:
-  void recover();
+  /// Those whose containers are no more.
+  std::set<base::Uuid> recover();
+  void drop_strays(const std::set<base::Uuid>& ended);
   void load_new_definitions(bool announce);
   void autostart();
   void watch_signals();
@@ -50,8 +55,10 @@ class Daemon {
   DomainRegistry registry_;
   IdMaps id_maps_;
   std::unique_ptr<Backend> backend_;
-  Services services_;
   Siblings siblings_;
+  NetworkPorts network_ports_;
+  FilterBindings filter_bindings_;
+  Services services_;
   rpc::ProcedureTable table_;
   std::unique_ptr<rpc::Server> server_;
   std::chrono::seconds timeout_{0};

@@ -11,6 +11,8 @@
 #include "driver/device_edits.hpp"
 #include "driver/domain_job.hpp"
 #include "driver/domain_registry.hpp"
+#include "driver/filter_bindings.hpp"
+#include "driver/network_ports.hpp"
 
 namespace driver {
 namespace {
@@ -151,14 +153,23 @@ bool Domain::start(std::optional<DomainDefinition> given, std::uint64_t autodest
 }
 
 /// Starts `definition` and makes it the live one; on failure nothing of it is left.
-void Domain::run_guest(const DomainDefinition& definition, const std::optional<Event>& event) {
+void Domain::run_guest(DomainDefinition definition, const std::optional<Event>& event) {
+  NetworkPorts::choose_ids(definition);
   // A daemon that dies in the middle of this start leaves the name of what it was making: the next one removes it.
   services_.store.save_status({.live = definition});
+  Outside outside = outside_of(definition);
   Backend::Started started;
   try {
-    started = services_.backend.start(definition);
+    services_.network_ports.plug(definition);
+    started = services_.backend.start(definition, [&](const std::vector<std::string>& host_ends) {
+      for (std::size_t i = 0; i < definition.interfaces.size(); ++i) {
+        if (definition.interfaces[i].filter) outside.guarded_ends.push_back(host_ends[i]);
+        services_.filter_bindings.bind(definition, definition.interfaces[i], host_ends[i]);
+      }
+    });
     assign_aliases(started.live);
   } catch (...) {
+    release(outside);
     services_.store.remove_status(name_);
     throw;
   }
@@ -185,6 +196,7 @@ void Domain::run_guest(const DomainDefinition& definition, const std::optional<E
     const auto running = snapshot().running;
     running->kill();
     running->clean_up();
+    release(outside);
     services_.store.remove_status(name_);
     const std::scoped_lock lock(mutex_);
     running_.reset();
@@ -265,10 +277,12 @@ void Domain::guest_ended(std::uint64_t run, container::ExitRecord exit) {
 /// Starts the live definition once more; autodestroy and the pending next-boot definition stay what they were.
 void Domain::restart(const EndVerdict& verdict) {
   const DefinitionPtr live = snapshot().live;
-  if (verdict.reboot_event)
+  if (verdict.reboot_event) {
     snapshot().running->clean_up();
-  else
+    release(outside_of(*live));
+  } else {
     stop_and_tell(verdict.shutoff_reason, verdict.stopped_detail);
+  }
   try {
     run_guest(without_live_parts(*live, services_.defaults),
               verdict.reboot_event ? Event(RebootEvent{})
@@ -282,12 +296,9 @@ void Domain::restart(const EndVerdict& verdict) {
 
 /// Init is gone: lets go of everything that was the guest's. What clients can see changes in one step.
 void Domain::release_guest(int shutoff_reason) {
-  std::shared_ptr<container::Running> running;
-  {
-    const std::scoped_lock lock(mutex_);
-    running = running_;
-  }
-  if (running) running->clean_up();
+  const auto now = snapshot();
+  if (now.running) now.running->clean_up();
+  if (now.live) release(outside_of(*now.live));
   services_.store.remove_status(name_);
   const std::scoped_lock lock(mutex_);
   running_.reset();
@@ -484,6 +495,17 @@ bool Domain::adopt(const SavedStatus& saved) {
   }
   watch_end();
   return true;
+}
+
+void Domain::release(const Outside& outside) const noexcept {
+  services_.filter_bindings.unbind(outside.guarded_ends);
+  services_.network_ports.unplug(outside.ports);
+}
+
+void Domain::drop_strays(const Outside& found) {
+  const Job job(*this);  // a start or a hot-plug that is under way has its own to itself
+  const DefinitionPtr live = snapshot().live;
+  release(without(found, live ? outside_of(*live) : Outside{}));
 }
 
 }  // namespace driver

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/event_loop.hpp"
 #include "container/running.hpp"
@@ -18,12 +19,15 @@
 #include "driver/device_edits.hpp"
 #include "driver/domain_state.hpp"
 #include "driver/events.hpp"
+#include "driver/outside.hpp"
 #include "driver/store.hpp"
 
 namespace driver {
 
 class DomainRegistry;
 class IdMaps;
+class FilterBindings;
+class NetworkPorts;
 
 /// What a domain needs of the daemon around it.
 struct Services {
@@ -32,6 +36,8 @@ struct Services {
   EventSink& events;
   DomainRegistry& registry;
   IdMaps& id_maps;
+  NetworkPorts& network_ports;
+  FilterBindings& filter_bindings;
   base::EventLoop& loop;
   /// Runs blocking work on a worker thread. Any thread.
   std::function<void(std::function<void()>)> run_on_worker;
@@ -115,19 +121,25 @@ class Domain : public std::enable_shared_from_this<Domain> {
   void load(domain_xml::DomainDefinition definition, bool autostart);
   /// Takes over what an earlier daemon left running; false when it is gone.
   bool adopt(const SavedStatus& saved);
+  /// Ends what an earlier daemon had of libvirt's other drivers for this domain and it does not run with.
+  void drop_strays(const Outside& found);
 
  private:
   class Job;
   struct LiveChange;
   void change_devices(std::uint32_t flags, const DefinitionEdit& edit_config,
                       const std::function<LiveChange(const DomainSnapshot&)>& change_live);
-  static LiveChange attach_live(const DomainSnapshot& now, const domain_xml::Device& device);
-  static LiveChange detach_live(const DomainSnapshot& now, const DeviceRemoval& remove);
+  void attach_guarded(container::Running& running, const domain_xml::DomainDefinition& owner,
+                      domain_xml::Interface& interface) const;
+  LiveChange attach_live(const DomainSnapshot& now, const domain_xml::Device& device) const;
+  LiveChange detach_live(const DomainSnapshot& now, const DeviceRemoval& remove) const;
   static LiveChange update_live(const DomainSnapshot& now, const DeviceReplacement& replace);
   void transition(Status status, const std::optional<Event>& event);
-  void run_guest(const domain_xml::DomainDefinition& definition, const std::optional<Event>& event);
+  void run_guest(domain_xml::DomainDefinition definition, const std::optional<Event>& event);
   void watch_end();
   void guest_ended(std::uint64_t run, container::ExitRecord exit);
+  /// Ends what a container had of libvirt's other drivers. Never throws; what cannot be ended now is ended later.
+  void release(const Outside& outside) const noexcept;
   void release_guest(int shutoff_reason);
   void stop_and_tell(int shutoff_reason, int stopped_detail);
   void finish_stop(int shutoff_reason, int stopped_detail);

@@ -7,6 +7,8 @@
 #include "domain-xml/validate.hpp"
 #include "driver/device_edits.hpp"
 #include "driver/domain_job.hpp"
+#include "driver/filter_bindings.hpp"
+#include "driver/network_ports.hpp"
 
 namespace driver {
 namespace {
@@ -40,6 +42,7 @@ void take_back(const std::string& domain, const char* what, Undo&& undo) noexcep
 struct Domain::LiveChange {
   DomainDefinition live;
   std::function<void()> undo;
+  std::function<void()> commit = [] {};  // what cannot be undone comes last
   std::optional<Event> event;
 };
 
@@ -81,28 +84,61 @@ void Domain::change_devices(std::uint32_t flags, const DefinitionEdit& edit_conf
     const std::scoped_lock lock(mutex_);
     config_ = config;
   }
+  if (change) change->commit();
   if (change && change->event) services_.events.publish(identity(), *change->event);
 }
 
-Domain::LiveChange Domain::attach_live(const DomainSnapshot& now, const Device& device) {
+/// Its link has no carrier until it is guarded.
+void Domain::attach_guarded(container::Running& running, const DomainDefinition& owner, Interface& interface) const {
+  const std::optional<bool> link_up = interface.link_up;
+  if (interface.filter) interface.link_up = false;
+  interface = running.attach_interface(interface);
+  if (!interface.filter) return;
+  try {
+    services_.filter_bindings.bind(owner, interface, interface.target_dev);
+    const Interface down = interface;
+    interface.link_up = link_up;
+    running.update_interface(down, interface);
+  } catch (...) {
+    take_back(name_, "an interface without its filter", [&] {
+      running.detach_interface(interface);
+      release(outside_of(interface));
+    });
+    throw;
+  }
+}
+
+Domain::LiveChange Domain::attach_live(const DomainSnapshot& now, const Device& device) const {
   if (!std::holds_alternative<Interface>(device)) refuse_live(device, "attached");
   LiveChange change{.live = *now.live};
   add_device(change.live, device, Form::Live);
   assign_aliases(change.live);
   Interface& attached = change.live.interfaces.back();
-  attached = now.running->attach_interface(attached);
-  change.undo = [running = now.running, attached] { running->detach_interface(attached); };
+  NetworkPorts::choose_id(attached);
+  const Outside port = outside_of(attached);
+  try {
+    attached = services_.network_ports.plug(change.live, attached);
+    attach_guarded(*now.running, change.live, attached);
+  } catch (...) {
+    release(port);
+    throw;
+  }
+  change.undo = [this, running = now.running, attached] {
+    running->detach_interface(attached);
+    release(outside_of(attached));
+  };
   change.event = DeviceAddedEvent{domain_xml::alias_of(attached)};
   return change;
 }
 
-Domain::LiveChange Domain::detach_live(const DomainSnapshot& now, const DeviceRemoval& remove) {
+Domain::LiveChange Domain::detach_live(const DomainSnapshot& now, const DeviceRemoval& remove) const {
   LiveChange change{.live = *now.live};
   const Device removed = remove(change.live, Form::Live);
   const auto* const interface = std::get_if<Interface>(&removed);
   if (!interface) refuse_live(removed, "detached");
   now.running->detach_interface(*interface);
   change.undo = [running = now.running, before = *interface] { running->attach_interface(before); };
+  change.commit = [this, outside = outside_of(*interface)] { release(outside); };
   change.event = DeviceRemovedEvent{domain_xml::alias_of(removed)};
   return change;
 }

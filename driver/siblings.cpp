@@ -3,10 +3,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <map>
 #include <type_traits>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -57,6 +61,16 @@ base::Fd connect_to(const std::string& path) {
   throw base::Error(Code::SystemError, From::Rpc, base::join("failed to connect socket to '", path, "'"), errno);
 }
 
+/// For a URI's query (RFC 3986, section 2).
+std::string escaped(const std::string& path) {
+  std::string text;
+  for (const unsigned char c : path) {
+    const bool plain = std::isalnum(c) || c == '/' || c == '-' || c == '_' || c == '.';
+    text += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
+  }
+  return text;
+}
+
 }  // namespace
 
 Siblings::Siblings(std::string socket_directory)
@@ -103,6 +117,15 @@ base::Fd Siblings::connect(Sibling& sibling, bool read_only) const {
     base::log::warning("neither {} nor {} listens in '{}': lists of {} are empty", sibling.daemon, kMonolithic,
                        directory_, sibling.objects);
   return {};
+}
+
+std::string Siblings::client_uri(Subdriver subdriver) const {
+  const auto sibling = std::ranges::find(siblings_, subdriver, &Sibling::subdriver);
+  for (const char* daemon : {sibling->daemon, kMonolithic}) {
+    const std::string path = socket_path(daemon, false);
+    if (connect_to(path)) return base::join(sibling->scheme, ":///system?socket=", escaped(path));
+  }
+  refuse(*sibling);
 }
 
 /// Code, domain and errno are those of libvirt's own daemons in this place.

@@ -18,6 +18,10 @@ class Siblings {
   /// Relays every call that libvirt's table gives to another driver. The table must not outlive this.
   void add_calls(rpc::ProcedureTable& table);
 
+  /// For libvirt's client library: the driver's URI with the socket where its daemon listens. Throws as clients of ours
+  /// are refused when there is none.
+  std::string client_uri(rpc::Subdriver subdriver) const;
+
  private:
   struct Sibling {
     rpc::Subdriver subdriver;

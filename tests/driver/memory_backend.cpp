@@ -120,7 +120,8 @@ domain_xml::HostCapabilities MemoryBackend::capabilities() const {
   return capabilities;
 }
 
-driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition& definition) {
+driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition& definition,
+                                              const container::LinksMade& links_made) {
   auto guest = std::make_shared<Guest>();
   {
     const std::scoped_lock lock(world_->mutex);
@@ -135,6 +136,9 @@ driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition
   if (live.partition.empty()) live.partition = "/machine";
   for (std::size_t i = 0; i < live.consoles.size(); ++i) live.consoles[i].alias = "console" + std::to_string(i);
   for (auto& interface : live.interfaces) interface = guest->add(interface);
+  std::vector<std::string> host_ends;
+  for (const auto& interface : live.interfaces) host_ends.push_back(interface.target_dev);
+  links_made(host_ends);
   auto running = std::make_unique<MemoryRunning>(loop_, world_, guest);
   return {std::move(running), std::move(live)};
 }
