@@ -50,8 +50,8 @@ std::string Daemon::program() {
   return chosen && *chosen ? chosen : LXCELL_BUILT_DAEMON;
 }
 
-Daemon::Daemon(std::string root, std::vector<std::string> options)
-    : root_(std::move(root)), options_(std::move(options)) {
+Daemon::Daemon(std::string root, std::vector<std::string> options, std::vector<std::string> entrance)
+    : root_(std::move(root)), options_(std::move(options)), entrance_(std::move(entrance)) {
   std::filesystem::create_directories(root_);
   const std::lock_guard lock(registry_mutex);
   registry.insert(this);
@@ -71,7 +71,8 @@ void Daemon::start() {
   while (ending) ::pause();
   const std::string log = root_ + "/daemon.out";
   const std::string path = program();
-  std::vector<std::string> words = {path, "--root", root_};
+  std::vector<std::string> words = entrance_;
+  words.insert(words.end(), {path, "--root", root_});
   words.insert(words.end(), options_.begin(), options_.end());
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
@@ -81,7 +82,7 @@ void Daemon::start() {
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  const int failed = posix_spawn(&pid_, path.c_str(), &actions, nullptr, arguments.data(), environ);
+  const int failed = posix_spawnp(&pid_, words.front().c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failed) {
     pid_ = -1;

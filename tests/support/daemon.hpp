@@ -11,7 +11,8 @@ namespace support {
 class Daemon {
  public:
   /// Nothing runs yet. `root` is made if it does not exist.
-  explicit Daemon(std::string root, std::vector<std::string> options = {});
+  /// `entrance`: the words that put the program somewhere else first and then become it ("nsenter ...").
+  explicit Daemon(std::string root, std::vector<std::string> options = {}, std::vector<std::string> entrance = {});
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
   /// Destroys the domains and stops the daemon.
@@ -44,7 +45,7 @@ class Daemon {
 
  private:
   std::string root_;
-  std::vector<std::string> options_;
+  std::vector<std::string> options_, entrance_;
   pid_t pid_ = -1;
 };
 

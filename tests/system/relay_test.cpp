@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <future>
-#include <memory>
 #include <mutex>
 #include <sstream>
 #include <vector>
 
-#include "support/fixture.hpp"
-#include "support/libvirtd.hpp"
+#include "support/beside_libvirtd.hpp"
 
 namespace {
 
@@ -29,52 +27,12 @@ std::vector<std::string> rows(const std::string& table) {
   return lines;
 }
 
-class RelaySystemTest : public testing::Test {
+class RelaySystemTest : public BesideLibvirtd {
  protected:
-  static void SetUpTestSuite() {
-    if (!Libvirtd::missing().empty()) return;
-    libvirtd_ = std::make_unique<Libvirtd>();
-    const std::string root = make_folder("relay");
-    write_text(root + "/lxcell.conf", "sibling_socket_dir = \"" + libvirtd_->sockets() + "\"\n");
-    daemon_ = std::make_unique<Daemon>(root, std::vector<std::string>{"--config", root + "/lxcell.conf"});
-    daemon_->start();
+  static std::string network_xml(const std::string& name) {
+    return "<network><name>" + name + "</name><bridge name='" + prefix() +
+           "r'/><ip address='10.214.201.1' netmask='255.255.255.0'/></network>";
   }
-  static void TearDownTestSuite() {
-    daemon_.reset();
-    libvirtd_.reset();
-  }
-  void SetUp() override {
-    if (!libvirtd_) GTEST_SKIP() << Libvirtd::missing();
-  }
-
-  static Output virsh_of(const std::string& uri, std::vector<std::string> words) {
-    words.insert(words.begin(), {"virsh", "-q", "-c", uri});
-    return run(words);
-  }
-  /// Through our socket; fails the test when virsh does.
-  static std::string virsh(const std::vector<std::string>& words) {
-    const Output output = virsh_of(daemon_->uri(), words);
-    EXPECT_EQ(output.status, 0) << words[0] << ": " << output.text;
-    return output.text;
-  }
-  static Connection connect() {
-    Connection connection(virConnectOpen(daemon_->uri().c_str()));
-    EXPECT_TRUE(connection) << last_failure().message;
-    return connection;
-  }
-  static std::string write(const std::string& name, const std::string& text) {
-    const std::string path = make_folder("relay-file") + "/" + name;
-    write_text(path, text);
-    return path;
-  }
-  static std::string network_xml(const std::string& name, int subnet = 201) {
-    const std::string net = "10.214." + std::to_string(subnet) + ".";
-    return "<network><name>" + name + "</name><bridge name='" + prefix() + "r'/><ip address='" + net +
-           "1' netmask='255.255.255.0'/></network>";
-  }
-
-  static inline std::unique_ptr<Libvirtd> libvirtd_;
-  static inline std::unique_ptr<Daemon> daemon_;
 };
 
 TEST_F(RelaySystemTest, ListsAreThoseOfTheOtherDrivers) {
