@@ -198,6 +198,21 @@ bool same_network(const Interface& before, const Interface& wanted) {
   return false;
 }
 
+/// What the network added at the start stays, unless the client says something of its own about it.
+void keep_added(const Interface& before, Interface& wanted) {
+  if (!before.configured_port) return;
+  const domain_xml::PortSettings& configured = *before.configured_port;
+  wanted.configured_port = {wanted.vlan, wanted.virtual_port, wanted.bandwidth, wanted.port_isolated, wanted.mtu};
+  const auto keep = [](auto& now, const auto& was, const auto& own) {
+    if (!now && !own) now = was;
+  };
+  keep(wanted.vlan, before.vlan, configured.vlan);
+  keep(wanted.virtual_port, before.virtual_port, configured.virtual_port);
+  keep(wanted.bandwidth, before.bandwidth, configured.bandwidth);
+  keep(wanted.port_isolated, before.port_isolated, configured.isolated);
+  keep(wanted.mtu, before.mtu, configured.mtu);
+}
+
 /// A plain bridge can be left for another; anything else means another kind of link.
 bool can_move(const Interface& before, const Interface& wanted) {
   const auto* const from = std::get_if<domain_xml::InterfaceBridge>(&before.source);
@@ -224,7 +239,10 @@ Interface updated(const Interface& before, Interface wanted, Form form) {
   if (wanted.guest_dev == before.guest_dev_actual) wanted.guest_dev = before.guest_dev;  // copied from the running form
   wanted.guest_dev_actual = before.guest_dev_actual;
   wanted.alias = before.alias;
-  if (same_network(before, wanted)) wanted.source = before.source;
+  if (same_network(before, wanted)) {
+    wanted.source = before.source;
+    keep_added(before, wanted);
+  }
   const auto require = [&](bool same, const char* what) {
     if (!same)
       base::fail(Code::OperationUnsupported, "the ", what, " of interface '", domain_xml::format_mac(before.mac),

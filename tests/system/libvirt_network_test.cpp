@@ -47,7 +47,9 @@ class LibvirtNetworkTest : public BesideLibvirtd {
     for (const char* name : {"default", "second"}) {
       const Network network(virNetworkLookupByName(connection_, name));
       if (!network) continue;
-      if (virNetworkIsActive(network) == 1) EXPECT_EQ(ports(name), 0);
+      if (virNetworkIsActive(network) == 1) {
+        EXPECT_EQ(ports(name), 0);
+      }
       virNetworkDestroy(network);
       virNetworkUndefine(network);
     }
@@ -105,8 +107,7 @@ TEST_F(LibvirtNetworkTest, TheDefaultNetworkWorksOutOfTheBox) {
   const Output address = enter_shell(domain, "ip -4 -o addr show dev eth0");
   EXPECT_NE(address.text.find("inet 10.215.7."), std::string::npos) << address.text;
   const Output name = enter_shell(domain, "busybox nslookup gate.test");
-  EXPECT_EQ(name.status, 0) << name.text;
-  EXPECT_NE(name.text.find("10.215.7.1"), std::string::npos) << name.text;
+  EXPECT_NE(name.text.find("Name:\tgate.test\nAddress: 10.215.7.1"), std::string::npos) << name.text;
   const Output ping = enter_shell(domain, "ping -c 1 -w 10 gate.test");
   EXPECT_EQ(ping.status, 0) << ping.text;
   EXPECT_NE(virsh({"net-dhcp-leases", "default"}).find(kMac), std::string::npos);
