@@ -273,7 +273,7 @@ class FilterTest : public LibvirtNetworkTest {
   }
   /// Whether the gateway answers the container under its own address, and under another one.
   static std::string answers(virDomainPtr domain, const std::string& dev = "eth0") {
-    const std::string ping = "ping -c 1 -w 2 -I " + dev + " 10.215.7.1 >/dev/null 2>&1 && echo yes || echo no;";
+    const std::string ping = "ping -c 2 -W 1 -I " + dev + " 10.215.7.1 >/dev/null 2>&1 && echo yes || echo no;";
     return enter_shell(domain, ping + "ip link set " + dev + " address 52:54:00:66:66:66;" + ping).text;
   }
 };
