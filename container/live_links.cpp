@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -137,6 +136,15 @@ void change_link(const Interface& before, const Interface& after, int netns) {
     }
     throw;
   }
+}
+
+std::optional<Traffic> read_traffic_inside(const Interface& live, int netns) {
+  netlink::Socket inside = netlink::Socket::in(netns);
+  const auto link = find_inside(inside, live);
+  const auto counted = link ? netlink::count_link(inside, link->index) : std::nullopt;
+  if (!counted) return std::nullopt;
+  return Traffic{counted->rx_bytes, counted->rx_packets, counted->rx_errors, counted->rx_dropped,
+                 counted->tx_bytes, counted->tx_packets, counted->tx_errors, counted->tx_dropped};
 }
 
 void remove_link_inside(const Interface& live, int netns) {

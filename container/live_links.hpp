@@ -1,8 +1,11 @@
 // Interfaces of a container that runs already: made as a start makes them, changed, and removed.
 #pragma once
 
+#include <optional>
+
 #include "container/container_links.hpp"
 #include "container/link_names.hpp"
+#include "container/traffic.hpp"
 #include "domain-xml/definition.hpp"
 
 namespace container {
@@ -18,6 +21,9 @@ LiveLink attach_link(const domain_xml::Interface& interface, LinkNames& names, i
 
 /// What differs of link state, mtu, bandwidth, bridge and isolation of its port. A failure takes back what was done.
 void change_link(const domain_xml::Interface& before, const domain_xml::Interface& after, int netns);
+
+/// What a link without an end on the host has counted; nullopt: it is gone.
+std::optional<Traffic> read_traffic_inside(const domain_xml::Interface& live, int netns);
 
 /// Removes a link that has no end on the host. One that is gone already is success.
 void remove_link_inside(const domain_xml::Interface& live, int netns);

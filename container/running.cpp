@@ -369,6 +369,10 @@ void SupervisedContainer::update_interface(const domain_xml::Interface& before, 
   change_link(before, after, open_namespace("net").get());
 }
 
+std::optional<Traffic> SupervisedContainer::traffic_inside(const domain_xml::Interface& live) const {
+  return read_traffic_inside(live, open_namespace("net").get());
+}
+
 std::vector<GuestLink> SupervisedContainer::guest_links() const {
   return read_guest_links(open_namespace("net").get());
 }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "cgroup/limits.hpp"
 #include "cgroup/stat_reader.hpp"
 #include "container/guest_network.hpp"
+#include "container/traffic.hpp"
 #include "domain-xml/definition.hpp"
 
 namespace container {
@@ -96,6 +98,8 @@ class Running {
   /// Link state, mtu, bandwidth, bridge and the isolation of its port where they differ. All or nothing.
   virtual void update_interface(const domain_xml::Interface& before, const domain_xml::Interface& after) = 0;
 
+  /// Of an interface that has no end on the host to be counted at; nullopt when it is gone.
+  virtual std::optional<Traffic> traffic_inside(const domain_xml::Interface& live) const = 0;
   /// Interfaces with their addresses, and the hostname, as the container's processes see them. Throw OperationInvalid
   /// when it has ended.
   virtual std::vector<GuestLink> guest_links() const = 0;

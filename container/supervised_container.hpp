@@ -69,6 +69,7 @@ class SupervisedContainer final : public Running {
   domain_xml::Interface attach_interface(const domain_xml::Interface& interface) override;
   void detach_interface(const domain_xml::Interface& live) override;
   void update_interface(const domain_xml::Interface& before, const domain_xml::Interface& after) override;
+  std::optional<Traffic> traffic_inside(const domain_xml::Interface& live) const override;
   std::vector<GuestLink> guest_links() const override;
   std::string hostname() const override;
   cgroup::Limits limits() const override;

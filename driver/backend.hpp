@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "container/launcher.hpp"
 #include "container/running.hpp"
@@ -36,6 +37,8 @@ class Backend {
   /// Of all guests' interfaces at once, or of one by its name on the host; nullopt when it is gone.
   virtual container::TrafficByLink traffic() const = 0;
   virtual std::optional<container::Traffic> traffic(const std::string& link) const = 0;
+  /// Addresses that answered on the host's links.
+  virtual std::vector<container::Neighbor> neighbors() const = 0;
 };
 
 }  // namespace driver

@@ -3,6 +3,7 @@
 
 #include "driver/calls.hpp"
 #include "driver/device_edits.hpp"
+#include "driver/guest_questions.hpp"
 #include "driver/interface_bandwidth.hpp"
 #include "driver/wire_values.hpp"
 
@@ -48,6 +49,14 @@ void set_bandwidth(const Services& services, const rpc::DomainSetInterfaceParame
   find_domain(services, args.dom)->update_device(replace, args.flags);
 }
 
+rpc::DomainInterfaceAddressesRet addresses(const Call& call, const Services& services,
+                                           const rpc::DomainInterfaceAddressesArgs& args) {
+  require_flags(args.flags, 0, "virDomainInterfaceAddresses");
+  if (args.source == VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT && call.connection->read_only())
+    base::fail_from(From::Domain, Code::OperationDenied, "read only access prevents looking into the guest");
+  return {guest_interfaces(services, find_domain(services, args.dom)->snapshot(), args.source)};
+}
+
 }  // namespace
 
 void add_interface_calls(rpc::ProcedureTable& table, Services& services) {
@@ -57,6 +66,12 @@ void add_interface_calls(rpc::ProcedureTable& table, Services& services) {
   table.on<proc::DomainSetInterfaceParameters>(Run::Worker, [&](Call&, const auto& args) {
     set_bandwidth(services, args);
     return Nothing{};
+  });
+  table.on<proc::DomainInterfaceAddresses>(
+      Run::Worker, [&](Call& call, const auto& args) { return addresses(call, services, args); });
+  table.on<proc::DomainGetHostname>(Run::Worker, [&](Call&, const auto& args) {
+    require_flags(args.flags, VIR_DOMAIN_GET_HOSTNAME_LEASE | VIR_DOMAIN_GET_HOSTNAME_AGENT, "virDomainGetHostname");
+    return rpc::DomainGetHostnameRet{guest_hostname(services, find_domain(services, args.dom)->snapshot(), args.flags)};
   });
 }
 

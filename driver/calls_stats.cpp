@@ -158,12 +158,10 @@ rpc::DomainInterfaceStatsRet interface_stats(const Services& services, const Dom
   if (!interface)
     base::fail_from(base::From::Domain, Code::InvalidArg, "'", device, "' is not a known interface of domain '",
                     domain.identity.name, "'");
-  if (interface->target_dev.empty())
-    base::fail(Code::InternalError, "interface '", device, "' has no end on the host to be counted at");
-  const auto link = services.backend.traffic(interface->target_dev);
+  const auto link = interface->target_dev.empty() ? domain.running->traffic_inside(*interface)
+                                                  : services.backend.traffic(interface->target_dev);
   if (!link)
-    base::fail(Code::OperationInvalid, "interface '", interface->target_dev, "' of domain '", domain.identity.name,
-               "' is gone");
+    base::fail(Code::OperationInvalid, "interface '", device, "' of domain '", domain.identity.name, "' is gone");
   const auto number_of = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
   return {number_of(link->rx_bytes),   number_of(link->rx_packets), number_of(link->rx_errors),
           number_of(link->rx_dropped), number_of(link->tx_bytes),   number_of(link->tx_packets),

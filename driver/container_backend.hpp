@@ -21,6 +21,7 @@ class ContainerBackend : public Backend {
   std::optional<container::Traffic> traffic(const std::string& link) const override {
     return container::read_traffic(link);
   }
+  std::vector<container::Neighbor> neighbors() const override { return container::read_neighbors(); }
 
  private:
   container::Launcher launcher_;

@@ -11,6 +11,7 @@
 #include "driver/backend.hpp"
 #include "driver/calls.hpp"
 #include "driver/config.hpp"
+#include "driver/dhcp_leases.hpp"
 #include "driver/domain_registry.hpp"
 #include "driver/event_hub.hpp"
 #include "driver/filter_bindings.hpp"
@@ -58,6 +59,7 @@ class Daemon {
   Siblings siblings_;
   NetworkPorts network_ports_;
   FilterBindings filter_bindings_;
+  DhcpLeases dhcp_leases_;
   Services services_;
   rpc::ProcedureTable table_;
   std::unique_ptr<rpc::Server> server_;

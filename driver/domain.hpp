@@ -27,6 +27,7 @@ namespace driver {
 class DomainRegistry;
 class IdMaps;
 class FilterBindings;
+class DhcpLeases;
 class NetworkPorts;
 
 /// What a domain needs of the daemon around it.
@@ -38,6 +39,7 @@ struct Services {
   IdMaps& id_maps;
   NetworkPorts& network_ports;
   FilterBindings& filter_bindings;
+  DhcpLeases& dhcp_leases;
   base::EventLoop& loop;
   /// Runs blocking work on a worker thread. Any thread.
   std::function<void(std::function<void()>)> run_on_worker;

@@ -1,6 +1,7 @@
 #include "netlink/link_list.hpp"
 
 #include <arpa/inet.h>
+#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if_arp.h>
@@ -96,6 +97,24 @@ std::optional<ListedLink> look_at_link(Socket& socket, const std::string& name) 
   if (outcome.error != 0 && outcome.error != ENODEV)
     base::fail_errno_value(outcome.error, Code::SystemError, "cannot look at network device '", name, "'");
   return link;
+}
+
+std::optional<LinkCounters> count_link(Socket& socket, int index) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  std::optional<LinkCounters> counters;
+  const Message message = Builder(RTM_GETLINK, 0).header(header).take();
+  const Outcome outcome = socket.exchange(message.get(), [&](nlmsghdr* answer) {
+    nlattr* given = answer->nlmsg_type == RTM_NEWLINK ? attribute<ifinfomsg>(answer, IFLA_STATS64) : nullptr;
+    rtnl_link_stats64 stats{};
+    if (!given) return;
+    nla_memcpy(&stats, given, sizeof stats);
+    counters = {stats.rx_bytes, stats.rx_packets, stats.rx_errors, stats.rx_dropped,
+                stats.tx_bytes, stats.tx_packets, stats.tx_errors, stats.tx_dropped};
+  });
+  if (outcome.error != 0 && outcome.error != ENODEV)
+    base::fail_errno_value(outcome.error, Code::SystemError, "cannot read the counters of a network device");
+  return counters;
 }
 
 std::vector<Neighbor> list_neighbors(Socket& socket) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "netlink/link_counters.hpp"
 #include "netlink/socket.hpp"
 #include "netlink/veth.hpp"
 
@@ -30,6 +31,9 @@ struct ListedLink {
 std::vector<ListedLink> list_links(Socket& socket);
 /// One, without its addresses; nullopt: no such link.
 std::optional<ListedLink> look_at_link(Socket& socket, const std::string& name);
+
+/// What link number `index` has counted; nullopt: no such link.
+std::optional<LinkCounters> count_link(Socket& socket, int index);
 
 struct Neighbor {
   Mac mac{};

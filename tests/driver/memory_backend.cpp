@@ -86,6 +86,9 @@ class MemoryRunning : public container::Running {
     guest_->require_obedient();
     std::replace(guest_->interfaces.begin(), guest_->interfaces.end(), before, after);
   }
+  std::optional<container::Traffic> traffic_inside(const domain_xml::Interface&) const override {
+    return guest_->traffic_inside;
+  }
   std::vector<container::GuestLink> guest_links() const override { return guest_->links_inside; }
   std::string hostname() const override { return guest_->hostname; }
   cgroup::Limits limits() const override { return guest_->limits; }

@@ -30,6 +30,7 @@ struct Guest {
   cgroup::Usage usage{.cpu_ns = 5, .memory_bytes = 4096};
   std::vector<domain_xml::Interface> interfaces;  // as they run
   std::vector<container::GuestLink> links_inside;
+  std::optional<container::Traffic> traffic_inside;  // of its links that have no end on the host
   std::string hostname = "inside";
   unsigned links_made = 0;
   bool refuse_links = false;
@@ -49,6 +50,7 @@ class MemoryBackend : public driver::Backend {
     int next_id = 1000;
     std::set<std::string> refuse;  // names that fail to start
     unsigned starts = 0;
+    std::vector<container::Neighbor> neighbors;
     container::TrafficByLink traffic;  // guest 1000's first interface is "vnet1000-0"
   };
   MemoryBackend(base::EventLoop& loop, std::shared_ptr<World> world) : loop_(loop), world_(std::move(world)) {}
@@ -59,6 +61,7 @@ class MemoryBackend : public driver::Backend {
   Started start(const domain_xml::DomainDefinition& definition, const container::LinksMade& links_made) override;
   std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                             const container::RunningFacts& facts) override;
+  std::vector<container::Neighbor> neighbors() const override { return world_->neighbors; }
   container::TrafficByLink traffic() const override;
   std::optional<container::Traffic> traffic(const std::string& link) const override;
 
