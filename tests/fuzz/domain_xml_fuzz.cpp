@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "domain-xml/defaults.hpp"
+#include "domain-xml/device.hpp"
 #include "domain-xml/format.hpp"
 #include "domain-xml/parse.hpp"
 #include "domain-xml/validate.hpp"
@@ -36,12 +37,22 @@ void check(std::string_view text) {
   }
 }
 
+/// The same text as one device, as a call that attaches it reads it.
+void check_device(std::string_view text) {
+  domain_xml::Device device = domain_xml::parse_device(text);
+  apply_defaults(device, kHost);
+  require_valid(device);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  try {
-    check({reinterpret_cast<const char*>(data), size});
-  } catch (const base::Error&) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  for (const auto one : {check, check_device}) {
+    try {
+      one(text);
+    } catch (const base::Error&) {
+    }
   }
   return 0;
 }

@@ -118,6 +118,20 @@ TEST_F(HotplugTest, DetachedIsGoneOnBothSides) {
   EXPECT_TRUE(fails_with(VIR_ERR_DEVICE_MISSING, detach(domain, bridge_interface(bridge_.name(), mac(1)))));
 }
 
+TEST_F(HotplugTest, AContainerWithItsOwnIdsGetsInterfacesToo) {
+  DomainXml definition = xml("ids", root_);
+  definition.elements =
+      "  <idmap><uid start='0' target='200000' count='65536'/><gid start='0' target='200000' count='65536'/></idmap>\n";
+  root_.give_to(200000);
+  const Domain domain = define_and_start(definition);
+  ASSERT_TRUE(root_.wait_ready());
+  const std::string xml = bridge_interface(bridge_.name(), mac(1), "<ip address='10.9.8.7' prefix='24'/>");
+  ASSERT_TRUE(ok(attach(domain, xml)));
+  EXPECT_NE(inside(domain, "eth0").find("10.9.8.7/24"), std::string::npos) << inside(domain, "eth0");
+  ASSERT_TRUE(ok(detach(domain, xml)));
+  EXPECT_EQ(enter_shell(domain, "ls /sys/class/net").text, "lo\n");
+}
+
 TEST_F(HotplugTest, N7AMacvlanComesChangesAndGoes) {
   const Domain domain = bare();
   const std::string head =

@@ -113,6 +113,32 @@ TEST_F(LibvirtNetworkTest, TheDefaultNetworkWorksOutOfTheBox) {
   EXPECT_NE(virsh({"net-dhcp-leases", "default"}).find(kMac), std::string::npos);
 }
 
+TEST_F(LibvirtNetworkTest, LeasesTellAddressesAndLinkStateChangesLive) {
+  root_.set_init(kAsksForAddress);
+  const Domain domain = create(networked("lease", root_, network_interface()));
+  ASSERT_TRUE(root_.wait_ready());
+  virDomainInterfacePtr* interfaces = nullptr;
+  ASSERT_EQ(virDomainInterfaceAddresses(domain, &interfaces, VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE, 0), 1)
+      << describe(last_failure());
+  EXPECT_STREQ(interfaces[0]->hwaddr, kMac);
+  ASSERT_EQ(interfaces[0]->naddrs, 1U);
+  const Output inside = enter_shell(domain, "ip -4 -o addr show dev eth0");
+  EXPECT_NE(inside.text.find(interfaces[0]->addrs[0].addr), std::string::npos) << inside.text;
+  virDomainInterfaceFree(interfaces[0]);
+  free(interfaces);
+  // As virsh domif-setlink does, with a client's view of the interface: its network, not what that was resolved to.
+  const auto carrier = [&] { return enter_shell(domain, "cat /sys/class/net/eth0/carrier").text; };
+  const auto set_link = [&](const char* state) {
+    const std::string link = std::string("<link state='") + state + "'/>";
+    return virDomainUpdateDeviceFlags(domain, network_interface(kMac, link).c_str(), VIR_DOMAIN_AFFECT_LIVE);
+  };
+  ASSERT_TRUE(ok(set_link("down")));
+  EXPECT_EQ(carrier(), "0\n");
+  ASSERT_TRUE(ok(set_link("up")));
+  EXPECT_EQ(carrier(), "1\n");
+  EXPECT_EQ(ports(), 1);
+}
+
 TEST_F(LibvirtNetworkTest, ALiveInterfaceShowsItsPortAndABootOnlyItsNetwork) {
   const Domain domain = create(networked("port", root_, network_interface()));
   virNetworkPortPtr* list = nullptr;
