@@ -111,29 +111,27 @@ int find_inside(netlink::Socket& inside, const Record& record) {
   return netlink::link_name(inside, record.index).empty() ? 0 : record.index;
 }
 
-/// Lest it goes with its namespace, it comes back in any case; the name it has then.
-std::string leave_container(const Record& record, netlink::Socket& inside, int index) {
-  const base::Fd home = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
-  try {
-    netlink::move_link(inside, index, home.get(), record.name);
-    return record.name;
-  } catch (const base::Error& error) {
-    if (error.system_errno() != EEXIST) throw;
-    const std::string other = record.name.substr(0, 10) + ".lent";
-    base::log::warning("network device '{}' comes back as '{}', there is another one of its name", record.name, other);
-    netlink::move_link(inside, index, home.get(), other);
-    return other;
-  }
+/// Its own, unless somebody has taken it meanwhile: it must not be lost with its namespace for that.
+std::string name_on_return(netlink::Socket& host, const std::string& name) {
+  if (!netlink::find_link(host, name)) return name;
+  const std::string other = name.substr(0, 10) + ".lent";
+  base::log::warning("network device '{}' comes back as '{}', there is another one of its name", name, other);
+  return other;
 }
 
 void bring_back(const std::string& directory, const Record& record) {
   netlink::Socket host;
-  std::string name = record.name;
-  if (const base::Fd netns = open_namespace(namespace_path(directory, record.name))) {
-    netlink::Socket inside = netlink::Socket::in(netns.get());
-    if (const int index = find_inside(inside, record)) name = leave_container(record, inside, index);
+  std::optional<netlink::Socket> inside;
+  if (const base::Fd netns = open_namespace(namespace_path(directory, record.name)))
+    inside = netlink::Socket::in(netns.get());
+  const int index = inside ? find_inside(*inside, record) : 0;
+  if (index == 0) {
+    if (record.index == 0 && netlink::find_link(host, record.name)) return;  // it had not gone yet
+    base::fail(Code::OperationFailed, "it is not in the container any more");
   }
-  if (!netlink::find_link(host, name)) base::fail(Code::OperationFailed, "it is not in the container any more");
+  const std::string name = name_on_return(host, record.name);
+  const base::Fd home = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
+  netlink::move_link(*inside, index, home.get(), name);
   restore_mac(host, name, record.mac);
 }
 
@@ -162,6 +160,8 @@ std::pair<Record, int> note(netlink::Socket& host, const Borrower& borrower, con
 
 LentLink LentLink::lend(netlink::Socket& host, netlink::Socket& inside, int netns, const Borrower& borrower,
                         const std::string& name) {
+  if (netlink::find_link(inside, name))
+    base::fail_errno_value(EEXIST, Code::SystemError, "the container has a network device '", name, "' already");
   auto [record, index] = note(host, borrower, name);
   LentLink lent(borrower.directory, name);  // from here on it is undone
   keep_namespace(namespace_path(borrower.directory, name), netns);
