@@ -100,6 +100,7 @@ bool ControlSocket::send_start(const Start& start) {
   std::vector<int> fds = {start.plan, start.log, start.listener};
   message.has_v2_directory = add_if_there(fds, start.v2_payload);
   message.has_empty_root = add_if_there(fds, start.empty_root);
+  message.shared_namespaces = add_files(fds, start.shared_namespaces);
   message.first_files = add_files(fds, start.tasks);
   return send_or_gone(fd_.get(), &message, sizeof message, fds);
 }

@@ -36,9 +36,10 @@ class ControlSocket {
     int plan = -1;
     std::uint64_t plan_size = 0;
     int log = -1, listener = -1;
-    int v2_payload = -1;          // -1 without v2
-    int empty_root = -1;          // -1: init copies the host's mounts
-    std::vector<base::Fd> tasks;  // to join at once
+    int v2_payload = -1;                             // -1 without v2
+    int empty_root = -1;                             // -1: init copies the host's mounts
+    const std::vector<base::Fd>& shared_namespaces;  // instead of new ones
+    std::vector<base::Fd> tasks;                     // to join at once
   };
   bool send_start(const Start& start);
   /// The `tasks` files of the supervisor and of init.

@@ -126,7 +126,8 @@ class Attempt {
       fail_for_hang_up();
   }
   /// `empty_root`: -1 when init has to see the host's mounts while it sets up.
-  void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log, int empty_root);
+  void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log, int empty_root,
+                        const std::vector<base::Fd>& shared_namespaces);
   protocol::StatusMessage await_ready(const std::vector<LinkPlan>& links, LinkNames& names, const LinksMade& links_made,
                                       Deadline deadline);
   /// Once init runs, which would inherit it.
@@ -155,7 +156,7 @@ class Attempt {
 /// Spawned by a thread of its own, since that takes until the supervisor is executed, and the kernel finds another CPU
 /// for both. What it is to do is waiting in its socket then.
 void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log,
-                               int empty_root) {
+                               int empty_root, const std::vector<base::Fd>& shared_namespaces) {
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   parts_.control = ControlSocket(std::move(ours));
   auto spawn = [&, far_end = std::move(theirs), v2_directory = parts_.group->supervisor_directory()]() mutable {
@@ -178,6 +179,7 @@ void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan
                                   .listener = listener.get(),
                                   .v2_payload = v2_payload.get(),
                                   .empty_root = empty_root,
+                                  .shared_namespaces = shared_namespaces,
                                   .tasks = parts_.group->supervisor_tasks()}))
     fail_for_hang_up();
 }
@@ -360,13 +362,14 @@ Launched Launcher::launch(const DomainDefinition& definition, const LinksMade& l
   plan_view_cgroups(plan, impl_->host.cgroups, place);
   const auto limits = plan_limits(live, read_limit_facts(live));
   require_parents(links);
+  const auto shared = open_shared_namespaces(live, config.namespaces_of);
 
   Attempt attempt(config, live);
   attempt.use_image(*impl_->targets, plan.root_source);
   const base::Fd log = open_log(config, plan);
   attempt.use_scope(impl_->scopes, place);
   attempt.begin_group(impl_->host.cgroups, place);
-  attempt.start_supervisor(config, plan, log, impl_->empty_root_for(plan));
+  attempt.start_supervisor(config, plan, log, impl_->empty_root_for(plan), shared);
   attempt.complete_group(plan, limits);  // beside the supervisor's own preparations
   log_plan(config, plan, log);           // beside the making of the namespaces
   const auto ready = attempt.await_ready(links, *impl_->names, links_made, deadline);

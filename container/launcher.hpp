@@ -9,6 +9,7 @@
 #include "base/event_loop.hpp"
 #include "cgroup/hierarchy.hpp"
 #include "container/running.hpp"
+#include "container/shared_namespaces.hpp"
 #include "container/unsafe_defaults.hpp"
 #include "domain-xml/definition.hpp"
 
@@ -21,6 +22,7 @@ struct LauncherConfig {
   std::string cgroup_root;      // prefix of every cgroup path, "" normally; tests use their own plain directories
   std::string default_partition = "/machine";
   UnsafeDefaults unsafe;
+  FindNamespaces namespaces_of;  // of other domains, by name
 };
 
 struct Launched {

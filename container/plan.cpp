@@ -25,6 +25,22 @@ std::string plan_seccomp(const domain_xml::DomainDefinition& definition) {
   return seccomp_program(capabilities_asked_for(feature), !definition.idmap.empty());
 }
 
+/// Those the container gets of its own. CLONE_NEWCGROUP and CLONE_NEWNS always, as its cgroup and root are.
+std::uint64_t plan_namespaces(const domain_xml::DomainDefinition& definition, bool private_network) {
+  std::uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWCGROUP;
+  if (!definition.shared_ipc) flags |= CLONE_NEWIPC;
+  if (!definition.shared_uts) flags |= CLONE_NEWUTS;
+  if (private_network) flags |= CLONE_NEWNET;
+  if (!definition.idmap.empty()) flags |= CLONE_NEWUSER;
+  return flags;
+}
+
+bool asks_for_network(const domain_xml::DomainDefinition& definition) {
+  const auto& devices = definition.host_devices;
+  return definition.features.privnet || !definition.interfaces.empty() ||
+         std::any_of(devices.begin(), devices.end(), is_network_device);
+}
+
 }  // namespace
 
 domain_xml::DomainDefinition with_id_map(const domain_xml::DomainDefinition& definition) {
@@ -39,9 +55,13 @@ domain_xml::DomainDefinition with_id_map(const domain_xml::DomainDefinition& def
 }
 
 bool has_private_network(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe) {
-  const auto& devices = definition.host_devices;
-  return !unsafe.share_host_network || definition.features.privnet || !definition.interfaces.empty() ||
-         std::any_of(devices.begin(), devices.end(), is_network_device);
+  if (definition.shared_net) {
+    if (asks_for_network(definition))
+      base::fail(base::Code::ConfigUnsupported, "domain '", definition.name, "' shares the network of '",
+                 definition.shared_net->value, "' and cannot have one of its own");
+    return false;
+  }
+  return !unsafe.share_host_network || asks_for_network(definition);
 }
 
 ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, const HostFacts& facts,
@@ -50,10 +70,8 @@ ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, con
   const auto effective = with_id_map(with_root(definition, unsafe));
   ContainerPlan plan;
   plan.name = effective.name;
-  plan.hostname = plan_hostname(effective.name);
-  plan.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  if (private_network) plan.namespaces |= CLONE_NEWNET;
-  if (!effective.idmap.empty()) plan.namespaces |= CLONE_NEWUSER;
+  if (!effective.shared_uts) plan.hostname = plan_hostname(effective.name);
+  plan.namespaces = plan_namespaces(effective, private_network);
   plan_id_maps(plan, effective.idmap);
 
   plan_devices(plan, effective);

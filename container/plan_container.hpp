@@ -96,7 +96,8 @@ std::vector<LinkPlan> plan_links(const domain_xml::DomainDefinition& definition)
 /// <hostdev mode='capabilities' type='net'>.
 bool is_network_device(const domain_xml::HostDevice& device);
 
-/// True unless the container is to live in the host's network namespace.
+/// True unless the container is to live in the host's network namespace, or in another one's. Throws ConfigUnsupported
+/// if it is to have both.
 bool has_private_network(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe);
 
 /// The definition with the host's root put first if it has no filesystem on "/" and that is wanted; else unchanged.

@@ -27,9 +27,6 @@ void require_no_unsupported_devices(const domain_xml::DomainDefinition& definiti
     if (!is_network_device(device))
       base::fail(base::Code::ConfigUnsupported, "hostdev: host devices of type '", device.type,
                  "' are not supported yet, only network interfaces are");
-  if (definition.shared_net || definition.shared_ipc || definition.shared_uts)
-    base::fail(base::Code::ConfigUnsupported,
-               "lxc:namespace: sharing another container's namespaces is not supported yet");
 }
 
 }  // namespace

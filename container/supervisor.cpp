@@ -3,8 +3,10 @@
 // supervisor_loop.
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/nsfs.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -31,6 +33,8 @@ struct Start {
   const void* plan_bytes = nullptr;
   std::size_t plan_size = 0;
   int v2_directory = -1, empty_root = -1;
+  const int* shared_namespaces = nullptr;
+  int shared_count = 0;
   const int* first_files = nullptr;
   int first_count = 0;
 };
@@ -67,7 +71,8 @@ void receive_start(Start& start) {
   receive_packet(supervised.control, &message, sizeof message, start.received, 0);
   if (start.received.size != sizeof message || message.header.type != protocol::Type::Start) _exit(1);
   const bool has_v2 = message.has_v2_directory != 0, has_empty_root = message.has_empty_root != 0;
-  const std::uint64_t fds = std::uint64_t{3} + (has_v2 ? 1 : 0) + (has_empty_root ? 1 : 0) + message.first_files;
+  const std::uint64_t fds =
+      std::uint64_t{3} + (has_v2 ? 1 : 0) + (has_empty_root ? 1 : 0) + message.shared_namespaces + message.first_files;
   if (message.header.version != protocol::kVersion || fds != static_cast<std::uint64_t>(start.received.fd_count)) {
     give_up("read start message", "version or descriptors", EPROTO);
   }
@@ -77,6 +82,9 @@ void receive_start(Start& start) {
   supervised.listener = *next++;
   if (has_v2) start.v2_directory = *next++;
   if (has_empty_root) start.empty_root = *next++;
+  start.shared_namespaces = next;
+  start.shared_count = static_cast<int>(message.shared_namespaces);
+  next += start.shared_count;
   start.first_files = next;
   start.first_count = static_cast<int>(message.first_files);
   dup2(log, STDOUT_FILENO);
@@ -108,12 +116,53 @@ void leave_empty_root(const Start& start, int home) {
   close(start.empty_root);
 }
 
+/// Ours for a moment, for the child to be born in. Before it has a user namespace, in which it may not go there.
+class SharedNamespaces {
+ public:
+  explicit SharedNamespaces(const Start& start) {
+    for (int i = 0; i < start.shared_count; i++) enter(start.shared_namespaces[i]);
+  }
+  void leave() {
+    for (; count_ > 0; count_--) {
+      if (setns(homes_[count_ - 1], 0) != 0) give_up("leave shared namespace", supervised.plan.name);
+      close(homes_[count_ - 1]);
+    }
+  }
+
+ private:
+  void enter(int shared) {
+    const char* home = "";
+    switch (ioctl(shared, NS_GET_NSTYPE)) {
+      case CLONE_NEWNET:
+        home = "/proc/self/ns/net";
+        break;
+      case CLONE_NEWIPC:
+        home = "/proc/self/ns/ipc";
+        break;
+      case CLONE_NEWUTS:
+        home = "/proc/self/ns/uts";
+        break;
+      default:
+        give_up("enter shared namespace", "kind", EPROTO);
+    }
+    if (count_ == kMost) give_up("enter shared namespace", "too many", EPROTO);
+    homes_[count_] = open(home, O_RDONLY | O_CLOEXEC);
+    if (homes_[count_++] < 0 || setns(shared, 0) != 0) give_up("enter shared namespace", home);
+    close(shared);
+  }
+
+  static constexpr int kMost = 3;
+  int homes_[kMost] = {};
+  int count_ = 0;
+};
+
 void clone_child(const Start& start, const MountTrees& trees) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
     give_up("make socket pair", supervised.plan.name);
   supervised.child = pair[0];
   const std::uint64_t flags = supervised.plan.namespaces & ~std::uint64_t{CLONE_NEWCGROUP};  // after it has moved
+  SharedNamespaces shared(start);
   const int home = enter_empty_root(start);
   const pid_t pid = clone_process(flags, start.v2_directory, supervised.init_pidfd);
   if (pid < 0) give_up("clone", supervised.plan.name);
@@ -124,6 +173,7 @@ void clone_child(const Start& start, const MountTrees& trees) {
   supervised.init_pid = pid;
   close(pair[1]);
   leave_empty_root(start, home);
+  shared.leave();
 }
 
 void map_child(const MountTrees& trees) {

@@ -14,7 +14,7 @@ constexpr std::uint32_t kMaxConsoles = 16;
 enum class Type : std::uint32_t {
   // daemon → supervisor
   // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], [mount namespace with an empty root],
-  // the v1 tasks files the supervisor joins by before it makes anything
+  // namespaces to take over from others, the v1 tasks files the supervisor joins by before it makes anything
   Start = 1,
   NetworkDone = 2,  // links are in place and configured: init may be exec'ed
   // number = index; fd: one end of a SOCK_STREAM pair, bytes both ways from now on. The supervisor closes it when there
@@ -43,7 +43,8 @@ struct StartMessage {
   Header header;
   std::uint64_t plan_size;
   std::uint32_t has_v2_directory, has_empty_root;
-  std::uint32_t first_files;  // how many tasks files
+  std::uint32_t shared_namespaces;  // how many
+  std::uint32_t first_files;        // how many tasks files
 };
 
 struct StatusMessage {

@@ -79,6 +79,14 @@ void Daemon::start(Sockets sockets) {
   server_->run_on_worker([this, ended] { drop_strays(ended); });
 }
 
+std::vector<base::Fd> Daemon::open_namespaces(const std::string& domain) const {
+  const auto found = registry_.find(domain);
+  if (!found) base::fail(base::Code::NoDomain, "no domain with matching name '", domain, "'");
+  const auto running = found->snapshot().running;
+  if (!running) base::fail(base::Code::OperationInvalid, "domain '", domain, "' is not running");
+  return running->open_namespaces();
+}
+
 std::set<base::Uuid> Daemon::recover() {
   std::set<base::Uuid> ended;
   load_new_definitions(false);

@@ -40,6 +40,8 @@ class Daemon {
   void run(std::chrono::seconds timeout);
   void stop() { loop_.stop(); }
   base::EventLoop& loop() { return loop_; }
+  /// Descriptors of a running domain's namespaces. Throws NoDomain or OperationInvalid.
+  std::vector<base::Fd> open_namespaces(const std::string& domain) const;
 
  private:
   /// Those whose containers are no more.

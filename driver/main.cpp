@@ -71,6 +71,7 @@ void run(const Options& options) {
   launcher.log_directory = paths.logs;
   launcher.unsafe = {config.share_host_network, config.share_host_root};
   Daemon daemon(paths, config, supervisor, schema, [&](base::EventLoop& loop) {
+    launcher.namespaces_of = [&daemon](const std::string& domain) { return daemon.open_namespaces(domain); };
     return std::make_unique<ContainerBackend>(loop, launcher, supervisor, config.host_uuid);
   });
   daemon.start(open_sockets(paths, config));

@@ -111,6 +111,7 @@ TEST_F(LauncherTest, MissingInitLeavesNothing_L2_L3_P4) {
 TEST_F(LauncherTest, MissingBridgeLeavesNoLink_L1) {
   auto definition = sleeper("bad");
   definition.interfaces = {bridged(), bridged()};
+  definition.interfaces[1].ips.clear();
   definition.interfaces[1].source = domain_xml::InterfaceBridge{"no-such-br"};
   const auto error = refused(definition);
   EXPECT_EQ(error.code(), Code::SystemError);
@@ -120,6 +121,7 @@ TEST_F(LauncherTest, MissingBridgeLeavesNoLink_L1) {
 TEST_F(LauncherTest, LaterInterfaceFailingTakesTheEarlierOneAlong_L1) {
   auto definition = sleeper("bad");
   definition.interfaces = {bridged(), bridged()};
+  definition.interfaces[1].ips.clear();
   definition.interfaces[1].target_dev = bridge();  // taken
   const auto error = refused(definition);
   EXPECT_EQ(error.code(), Code::SystemError);

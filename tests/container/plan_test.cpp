@@ -360,8 +360,16 @@ TEST(Plan, DevicesThatWouldBeMissingAreRefused) {
   definition = web();
   definition.host_devices.resize(1);
   EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
-  definition = web();
-  definition.shared_net.emplace();
+}
+
+TEST(Plan, SharedNamespacesAreNotMade_N13) {
+  auto definition = web();
+  definition.shared_net = definition.shared_ipc = definition.shared_uts = domain_xml::SharedNamespace{};
+  const auto text = plan_text(definition, v2_host());
+  EXPECT_THAT(text, HasSubstr("namespaces cgroup mnt pid\n"));
+  EXPECT_THAT(text, Not(HasSubstr("loopback")));
+  EXPECT_EQ(plan_container(definition, v2_host(), {}).hostname, "");
+  definition.features.privnet = true;
   EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
 }
 
