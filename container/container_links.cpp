@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "netlink/address.hpp"
 #include "netlink/link.hpp"
 
@@ -65,7 +66,9 @@ ContainerLink make_link(Place& place, const LinkPlan& plan) {
   if (const auto* veth = std::get_if<netlink::VethPlan>(&plan.kind)) {
     netlink::Veth made = make_veth(place.host, *veth, place.names, place.netns);
     configure_host_end(place.host, made.host_name(), plan, *veth);
-    return ContainerLink(std::move(made));
+    std::optional<OvsPort> port;
+    if (plan.ovs) port = OvsPort::add(*plan.ovs, made.host_name(), ovs_owner(place.borrower));
+    return ContainerLink(std::move(made), std::move(port));
   }
   if (const auto* macvlan = std::get_if<netlink::MacvlanPlan>(&plan.kind)) {
     netlink::Macvlan made = netlink::Macvlan::create(place.host, place.inside, *macvlan, place.netns);
@@ -84,6 +87,19 @@ void require_parent(const std::string& name, const char* what) {
 
 }  // namespace
 
+std::string ovs_owner(const Borrower& borrower) {
+  return borrower.directory + "/" + borrower.domain;
+}
+
+void undo_links(const Borrower& borrower) noexcept {
+  return_lent_links(borrower);
+  try {
+    if (has_ovs()) remove_ovs_ports_of(ovs_owner(borrower));
+  } catch (const std::exception& error) {
+    base::log::warning("domain '{}': {}", borrower.domain, error.what());
+  }
+}
+
 std::string ContainerLink::host_name() const {
   const auto* veth = std::get_if<netlink::Veth>(&owner_);
   return veth ? veth->host_name() : "";
@@ -96,6 +112,7 @@ int ContainerLink::host_index() const {
 
 void ContainerLink::release() noexcept {
   std::visit([](auto& owner) { owner.release(); }, owner_);
+  if (port_) port_->release();
 }
 
 void require_parents(const std::vector<LinkPlan>& plans) {
@@ -105,6 +122,9 @@ void require_parents(const std::vector<LinkPlan>& plans) {
     if (veth && !plan.vlans.empty() && !netlink::filters_vlans(veth->bridge))
       base::fail(base::Code::ConfigUnsupported, "vlan tags need a bridge with vlan_filtering, which bridge '",
                  veth->bridge, "' has not");
+    if (plan.ovs && !has_ovs())
+      base::fail(base::Code::ConfigUnsupported, "a virtualport of type 'openvswitch' in bridge '", plan.ovs->bridge,
+                 "' needs Open vSwitch, whose database '", kOvsDatabase, "' is not there");
     if (const auto* macvlan = std::get_if<netlink::MacvlanPlan>(&plan.kind))
       require_parent(macvlan->parent, "network device");
   }

@@ -424,7 +424,7 @@ void Launcher::Impl::remove_leftovers(const DomainDefinition& live, ContainerPar
   }
   if (parts.group && !parts.group->remove(kEndLimit))
     base::log::warning("domain '{}': cgroup '{}' stays behind", live.name, parts.group->path());
-  return_lent_links({parts.run_directory, parts.name});
+  undo_links({parts.run_directory, parts.name});
   ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
 }
 

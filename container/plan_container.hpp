@@ -10,6 +10,7 @@
 #include "cgroup/limits.hpp"
 #include "cgroup/scope_place.hpp"
 #include "container/host_facts.hpp"
+#include "container/ovs_port.hpp"
 #include "container/plan.hpp"
 #include "container/unsafe_defaults.hpp"
 #include "domain-xml/definition.hpp"
@@ -82,6 +83,7 @@ struct LinkPlan {
   // Of a veth's host end, whose host_name is empty where the next vnetN is to be picked.
   bool isolated = false;
   std::vector<netlink::PortVlan> vlans;
+  std::optional<OvsPlan> ovs;  // in place of the veth's bridge
   std::vector<AddressPlan> host_addresses;
   std::vector<RoutePlan> host_routes;
 

@@ -108,8 +108,20 @@ netlink::VethPlan veth_plan(const Interface& interface, const std::string& guest
   return plan;
 }
 
+OvsPlan ovs_plan(const Interface& interface, const std::string& bridge) {
+  const auto& parameters = interface.virtual_port->parameters;
+  const auto parameter = [&](const char* name) {
+    const auto found = parameters.find(name);
+    return found == parameters.end() ? std::string() : found->second;
+  };
+  return {bridge, parameter("interfaceid"), parameter("profileid"), domain_xml::format_mac(interface.mac),
+          vlan_plans(interface.vlan)};
+}
+
 LinkPlan bridged_plan(const Interface& interface, const domain_xml::InterfaceBridge& source,
                       const std::string& guest_name) {
+  if (interface.virtual_port && interface.virtual_port->type == "openvswitch")
+    return {.kind = veth_plan(interface, guest_name), .ovs = ovs_plan(interface, source.bridge)};
   refuse_virtual_port(interface);
   netlink::VethPlan veth = veth_plan(interface, guest_name);
   veth.bridge = source.bridge;

@@ -17,8 +17,8 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/affinity.hpp"
+#include "container/container_links.hpp"
 #include "container/initctl.hpp"
-#include "container/lent_links.hpp"
 #include "container/live_links.hpp"
 #include "container/oom_watch.hpp"
 #include "container/plan_container.hpp"
@@ -277,7 +277,7 @@ void SupervisedContainer::clean_up() noexcept {
   logged(parts.name, "removing its cgroup", [&] { remove_group(); });
   logged(parts.name, "removing mount points from its image", [&] { parts.root.leave(parts.created); });
   ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
-  return_lent_links({parts.run_directory, parts.name});
+  undo_links({parts.run_directory, parts.name});
   logged(parts.name, "removing its links", [&] {
     for (const auto& [link, index] : parts.links) names_->retire(link, index);
   });
