@@ -140,6 +140,16 @@ TEST(PlanNetwork, VlanTags) {
             (std::vector<netlink::PortVlan>{{7, false, false}, {8, true, true}, {9, false, false}}));
 }
 
+TEST(PlanNetwork, OpenvswitchTakesTheBridgesPlace) {
+  auto interface = bridged("ovsbr");
+  interface.virtual_port = domain_xml::VirtualPort{.type = "openvswitch", .parameters = {{"profileid", "gold"}}};
+  interface.vlan = domain_xml::Vlan{.tags = {{.id = 7}}};
+  const auto plan = links({interface})[0];
+  EXPECT_EQ(veth(plan).bridge, "") << "which the kernel knows nothing of";
+  EXPECT_TRUE(plan.vlans.empty());
+  EXPECT_EQ(plan.ovs, (OvsPlan{"ovsbr", "", "gold", "52:54:00:01:02:03", {{7, true, true}}}));
+}
+
 TEST(PlanNetwork, HostInterfacesComeLastUnderTheirOwnName) {
   DomainDefinition definition;
   definition.interfaces = {bridged("br0")};

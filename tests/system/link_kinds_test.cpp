@@ -142,6 +142,37 @@ TEST_F(LinkKindsTest, VlanTagsNeedABridgeThatFilters) {
   refused(bridge_interface(bridge_.name(), "", "      <vlan><tag id='7'/></vlan>\n"), "vlan_filtering");
 }
 
+constexpr const char* kOpenvswitch = "/run/openvswitch/db.sock";
+
+TEST_F(LinkKindsTest, OpenvswitchIsRefusedWhereThereIsNone) {
+  if (exists(kOpenvswitch)) GTEST_SKIP() << "it runs on this host";
+  refused(bridge_interface("ovsbr", "", "      <virtualport type='openvswitch'/>\n"), "needs Open vSwitch");
+}
+
+TEST_F(LinkKindsTest, OpenvswitchPortsComeAndGo) {
+  if (!exists(kOpenvswitch)) GTEST_SKIP() << "needs Open vSwitch running on this host";
+  const std::string bridge = prefix() + "o";
+  const Output made =
+      shell("ovs-vsctl add-br " + bridge + " -- set bridge " + bridge +
+            " datapath_type=netdev && ip addr add 10.217.3.1/24 dev " + bridge + " && ip link set " + bridge + " up");
+  ASSERT_EQ(made.status, 0) << made.text;
+  {
+    const Domain domain = create(with(bridge_interface(
+        bridge, "", "      <virtualport type='openvswitch'/>\n      <ip address='10.217.3.2' prefix='24'/>\n")));
+    ASSERT_TRUE(root_.wait_ready());
+    const std::string port = xpath(dump(domain), "string(//interface/target/@dev)");
+    EXPECT_EQ(shell("ovs-vsctl list-ports " + bridge).text, port + "\n");
+    EXPECT_TRUE(pings(domain, "10.217.3.1"));
+    ASSERT_TRUE(ok(virDomainDestroy(domain)));
+    EXPECT_EQ(shell("ovs-vsctl list-ports " + bridge).text, "");
+  }
+  refused(bridge_interface(bridge, "", "      <virtualport type='openvswitch'/>\n") +
+              bridge_interface("no-ovs-br", "", "      <virtualport type='openvswitch'/>\n"),
+          "'no-ovs-br'");
+  EXPECT_EQ(shell("ovs-vsctl list-ports " + bridge).text, "") << "L1";
+  shell("ovs-vsctl del-br " + bridge);
+}
+
 TEST_F(LinkKindsTest, AnAddressGivenTwiceIsRefused) {
   refused(bridge_interface(bridge_.name(), "", ip_element(bridge_.address(2))) +
               bridge_interface(bridge_.name(), "", ip_element(bridge_.address(2))),
