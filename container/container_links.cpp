@@ -3,6 +3,8 @@
 #include <net/if.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -13,6 +15,7 @@ namespace container {
 namespace {
 
 constexpr int kMaxAttempts = 1000;
+constexpr std::chrono::milliseconds kRetiringLimit{1000}, kRetiringPause{2};
 
 bool name_is_taken(const base::Error& error, netlink::Socket& host, const std::string& name) {
   return error.system_errno() == EEXIST && netlink::find_link(host, name);
@@ -80,6 +83,28 @@ ContainerLink make_link(Place& place, const LinkPlan& plan) {
   return ContainerLink(LentLink::lend(place.host, *place.inside, place.netns, place.borrower, lent.name));
 }
 
+/// A container that has just ended keeps its macvlan's address, or a passthrough parent, until the kernel has taken its
+/// namespace apart.
+bool may_be_retiring(const LinkPlan& plan, const base::Error& error) {
+  const int number = error.system_errno();
+  return std::holds_alternative<netlink::MacvlanPlan>(plan.kind) &&
+         (number == EADDRINUSE || number == EBUSY || number == EINVAL);
+}
+
+ContainerLink make_configured(Place& place, const LinkPlan& plan) {
+  const auto deadline = std::chrono::steady_clock::now() + kRetiringLimit;
+  while (true) {
+    try {
+      ContainerLink made = make_link(place, plan);
+      configure_inside(*place.inside, plan);
+      return made;
+    } catch (const base::Error& error) {
+      if (!may_be_retiring(plan, error) || std::chrono::steady_clock::now() > deadline) throw;
+    }
+    std::this_thread::sleep_for(kRetiringPause);
+  }
+}
+
 void require_parent(const std::string& name, const char* what) {
   if (::if_nametoindex(name.c_str()) == 0)
     base::fail_errno(base::Code::SystemError, "cannot find ", what, " '", name, "'");
@@ -136,8 +161,7 @@ std::vector<ContainerLink> make_links(const std::vector<LinkPlan>& plans, LinkNa
   if (plans.empty()) return links;
   Place place{{}, std::make_shared<netlink::Socket>(std::move(inside)), netns, names, borrower};
   for (const auto& plan : plans) {
-    links.push_back(make_link(place, plan));
-    configure_inside(*place.inside, plan);
+    links.push_back(make_configured(place, plan));
   }
   return links;
 }
