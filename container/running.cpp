@@ -21,6 +21,7 @@
 #include "container/initctl.hpp"
 #include "container/live_links.hpp"
 #include "container/oom_watch.hpp"
+#include "container/ovs_port.hpp"
 #include "container/plan_container.hpp"
 #include "container/supervised_container.hpp"
 #include "domain-xml/cpu_pins.hpp"
@@ -357,6 +358,7 @@ void SupervisedContainer::detach_interface(const domain_xml::Interface& live) {
   if (live.target_dev.empty()) return remove_link_inside(live, open_namespace("net").get());
   const auto known = std::find_if(parts.links.begin(), parts.links.end(),
                                   [&](const auto& link) { return link.first == live.target_dev; });
+  if (live.virtual_port && live.virtual_port->type == "openvswitch") remove_ovs_port(live.target_dev);
   if (known != parts.links.end()) {
     netlink::Socket host;
     if (netlink::find_link(host, known->first) == known->second) netlink::delete_link(host, known->second);
