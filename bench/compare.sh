@@ -1,11 +1,12 @@
 #!/bin/sh
 # Times our daemon and libvirt's own LXC driver in one run, cycle by cycle in turn, and prints both with their ratio.
 #   compare.sh BUILD_DIR [options of lifecycle_bench, such as --cycles 100]
-# LXCELL_BENCH=stats_bench times statistics instead: --many lxcell gives ours a thousand containers and stock thirty.
+# LXCELL_BENCH=network_bench measures interfaces instead, beside a veth pair made by hand; LXCELL_BENCH=stats_bench
+# statistics: --many lxcell gives ours a thousand containers and stock thirty.
 # Root only. Both daemons are private to this run and are gone afterwards.
 set -eu
 [ $# -ge 1 ] || {
-  sed -n '2,5s/^# *//p' "$0" >&2
+  sed -n '2,6s/^# *//p' "$0" >&2
   exit 2
 }
 if [ -z "${LXCELL_BENCH_NAMESPACE:-}" ]; then

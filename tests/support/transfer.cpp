@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <stdexcept>
@@ -75,25 +77,33 @@ void send_all(const Socket& socket) {
   }
 }
 
+/// A listener at the second end's address, and a socket of the first connected to it.
+struct Connected {
+  Connected(TransferEnd from, TransferEnd to, const std::string& address)
+      : listener(socket_of(to)), connecting(socket_of(from)) {
+    sockaddr_in place{};
+    place.sin_family = AF_INET;
+    ::inet_pton(AF_INET, address.c_str(), &place.sin_addr);
+    socklen_t size = sizeof place;
+    if (::bind(listener.fd(), reinterpret_cast<sockaddr*>(&place), size) != 0) fail("binding " + address);
+    if (::listen(listener.fd(), 1) != 0) fail("listening");
+    ::getsockname(listener.fd(), reinterpret_cast<sockaddr*>(&place), &size);
+    if (::connect(connecting.fd(), reinterpret_cast<const sockaddr*>(&place), size) != 0)
+      fail("connecting to " + address);
+  }
+  Socket listener, connecting;
+};
+
 }  // namespace
 
 double transfer_rate(TransferEnd from, TransferEnd to, const std::string& address, std::uint64_t skipped,
                      std::uint64_t bytes) {
-  const Socket listener(socket_of(to));
-  sockaddr_in place{};
-  place.sin_family = AF_INET;
-  ::inet_pton(AF_INET, address.c_str(), &place.sin_addr);
-  socklen_t size = sizeof place;
-  if (::bind(listener.fd(), reinterpret_cast<sockaddr*>(&place), size) != 0) fail("binding " + address);
-  if (::listen(listener.fd(), 1) != 0) fail("listening");
-  ::getsockname(listener.fd(), reinterpret_cast<sockaddr*>(&place), &size);
-  const Socket sender(socket_of(from));
-  if (::connect(sender.fd(), reinterpret_cast<const sockaddr*>(&place), size) != 0) fail("connecting to " + address);
-  auto sending = std::async(std::launch::async, [&] { send_all(sender); });
+  const Connected ends(from, to, address);
+  auto sending = std::async(std::launch::async, [&] { send_all(ends.connecting); });
   double seconds = 0;
   std::uint64_t counted = 0;
   {
-    const Socket receiver(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    const Socket receiver(::accept4(ends.listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
     receive(receiver, skipped);
     const auto start = Clock::now();
     counted = receive(receiver, bytes);
@@ -103,6 +113,31 @@ double transfer_rate(TransferEnd from, TransferEnd to, const std::string& addres
   }
   sending.get();
   return static_cast<double>(counted) / seconds;
+}
+
+double answer_time(TransferEnd asking, TransferEnd answering, const std::string& address, int rounds) {
+  const Connected ends(asking, answering, address);
+  const Socket answerer(::accept4(ends.listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+  const int on = 1;
+  for (const Socket* socket : {&ends.connecting, &answerer})
+    ::setsockopt(socket->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  auto answering_all = std::async(std::launch::async, [&] {
+    char byte;
+    while (::recv(answerer.fd(), &byte, 1, 0) == 1) ::send(answerer.fd(), &byte, 1, MSG_NOSIGNAL);
+  });
+  std::vector<double> times;
+  for (int i = 0; i < rounds; ++i) {
+    const auto start = Clock::now();
+    char byte = 0;
+    if (::send(ends.connecting.fd(), &byte, 1, MSG_NOSIGNAL) != 1) break;
+    if (::recv(ends.connecting.fd(), &byte, 1, 0) != 1) break;
+    times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  ::shutdown(ends.connecting.fd(), SHUT_WR);
+  answering_all.get();
+  if (times.empty()) fail("an answer");
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  return times[times.size() / 2];
 }
 
 }  // namespace support

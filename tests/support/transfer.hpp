@@ -18,4 +18,7 @@ struct TransferEnd {
 double transfer_rate(TransferEnd from, TransferEnd to, const std::string& address, std::uint64_t skipped,
                      std::uint64_t bytes);
 
+/// Median seconds from a byte to the byte that comes back for it, of `rounds`.
+double answer_time(TransferEnd asking, TransferEnd answering, const std::string& address, int rounds);
+
 }  // namespace support

@@ -1,0 +1,212 @@
+// Compares containers' interfaces with a veth pair made by hand: what goes through them and how long an answer takes;
+// and times starts with no, one and more interfaces. All sit in the same bridge and take turns, so that whatever else
+// the machine does concerns them alike.
+#include <fcntl.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "measurement.hpp"
+#include "support/bridge.hpp"
+#include "support/command.hpp"
+#include "support/deadline.hpp"
+#include "support/domain_xml.hpp"
+#include "support/handles.hpp"
+#include "support/inside.hpp"
+#include "support/rootfs.hpp"
+#include "support/scratch.hpp"
+#include "support/transfer.hpp"
+
+namespace {
+
+using bench::Table;
+
+struct Options {
+  std::vector<std::string> uris;  // NAME=URI
+  int rounds = 15;
+  int starts = 30;
+};
+
+[[noreturn]] void give_up(const std::string& what) {
+  const virError* error = virGetLastError();
+  throw std::runtime_error(what + ": " + (error && error->message ? error->message : "no reason given"));
+}
+
+/// A process in a network namespace of its own, with eth0 in the bridge, made by ip(8) alone.
+class BareNamespace {
+ public:
+  BareNamespace(const support::Bridge& bridge, int host) {
+    int ready[2];
+    if (::pipe2(ready, O_CLOEXEC) != 0 || (process_ = ::fork()) < 0) throw std::runtime_error("cannot make a process");
+    if (process_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::unshare(CLONE_NEWNET) == 0 && ::write(ready[1], "", 1) == 1) ::pause();
+      ::_exit(1);
+    }
+    ::close(ready[1]);
+    char byte;
+    const bool there = ::read(ready[0], &byte, 1) == 1;
+    ::close(ready[0]);
+    const std::string process = std::to_string(process_), end = "lxb" + process;
+    const std::string inside = "nsenter -n -t " + process + " ip ";
+    const support::Output made =
+        support::shell("ip link add " + end + " type veth peer name eth0 netns " + process + " && ip link set " + end +
+                       " master " + bridge.name() + " up && " + inside + "addr add " + bridge.address(host) +
+                       "/24 dev eth0 && " + inside + "link set eth0 up && " + inside + "link set lo up");
+    if (!there || made.status != 0) throw std::runtime_error("cannot make a veth pair: " + made.text);
+  }
+  ~BareNamespace() {
+    ::kill(process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+  }
+  BareNamespace(const BareNamespace&) = delete;
+  BareNamespace& operator=(const BareNamespace&) = delete;
+  pid_t process() const { return process_; }
+
+ private:
+  pid_t process_ = -1;
+};
+
+support::DomainXml container(const support::Rootfs& root, const std::string& name) {
+  support::DomainXml definition;
+  definition.name = support::own_name(name);
+  definition.root = root.path();
+  definition.init = "/bin/sleep";
+  definition.arguments = {"100000"};
+  definition.private_network = false;
+  return definition;
+}
+
+class Container {
+ public:
+  Container(virConnectPtr connection, const support::DomainXml& definition)
+      : domain_(virDomainCreateXML(connection, definition.text().c_str(), 0)) {
+    if (!domain_) give_up("start of " + definition.name);
+  }
+  ~Container() { virDomainDestroy(domain_); }
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+  pid_t process() const { return support::init_pid(domain_); }
+
+ private:
+  support::Domain domain_;
+};
+
+struct Daemon {
+  explicit Daemon(const std::string& pair)
+      : name(pair.substr(0, pair.find('='))), connection(virConnectOpen(pair.substr(pair.find('=') + 1).c_str())) {
+    if (!connection) give_up("cannot open " + pair);
+  }
+  std::string name;
+  support::Connection connection;
+};
+
+/// Two ends that talk to each other and to the bridge.
+struct Pair {
+  std::string column;
+  support::TransferEnd first, second;
+  std::string first_address, second_address;
+};
+
+void measure_traffic(const Options& options, const std::vector<Daemon>& daemons, const support::Rootfs& root) {
+  constexpr std::uint64_t kSkipped = 50'000'000, kBytes = 500'000'000;
+  constexpr int kAnswers = 5000, kBareHost = 10;
+  const support::Bridge bridge;
+  const auto with_address = [&](const Daemon& daemon, int host) {
+    support::DomainXml definition = container(root, daemon.name + std::to_string(host));
+    definition.devices = support::bridge_interface(bridge.name(), "",
+                                                   "      <ip address='" + bridge.address(host) + "' prefix='24'/>\n");
+    return std::make_unique<Container>(daemon.connection, definition);
+  };
+  const BareNamespace one(bridge, kBareHost), two(bridge, kBareHost + 1);
+  std::vector<Pair> pairs = {
+      {"bare veth", {one.process()}, {two.process()}, bridge.address(kBareHost), bridge.address(kBareHost + 1)}};
+  std::vector<std::unique_ptr<Container>> containers;
+  std::vector<std::string> columns = {pairs.front().column};
+  int host = kBareHost + 2;
+  for (const auto& daemon : daemons) {
+    Pair pair{daemon.name, {}, {}, bridge.address(host), bridge.address(host + 1)};
+    for (auto* end : {&pair.first, &pair.second}) {
+      containers.push_back(with_address(daemon, host++));
+      *end = {containers.back()->process()};
+    }
+    pairs.push_back(pair);
+    columns.push_back(daemon.name);
+  }
+  Table table(columns);
+  for (int i = 0; i < options.rounds; ++i) {
+    for (const auto& pair : pairs) {
+      const support::TransferEnd outside;
+      const auto rate = [&](const char* row, support::TransferEnd from, support::TransferEnd to,
+                            const std::string& address) {
+        table.add(row, "MB/s", pair.column, support::transfer_rate(from, to, address, kSkipped, kBytes) / 1e6);
+      };
+      rate("into it", outside, pair.first, pair.first_address);
+      rate("out of it", pair.first, outside, bridge.address());
+      rate("between two", pair.first, pair.second, pair.second_address);
+      table.add("answer", "us", pair.column,
+                support::answer_time(pair.first, pair.second, pair.second_address, kAnswers) * 1e6);
+    }
+  }
+  std::printf("%d rounds\n%s", options.rounds, table.text().c_str());
+}
+
+void measure_starts(const Options& options, const std::vector<Daemon>& daemons, const support::Rootfs& root) {
+  const support::Bridge bridge;
+  std::vector<std::string> columns;
+  for (const auto& daemon : daemons) columns.push_back(daemon.name);
+  Table table(columns);
+  for (int i = 0; i < options.starts; ++i) {
+    for (const int count : {0, 1, 2, 8}) {
+      for (const auto& daemon : daemons) {
+        support::DomainXml definition = container(root, daemon.name);
+        definition.private_network = count == 0;
+        for (int n = 0; n < count; ++n) definition.devices += support::bridge_interface(bridge.name());
+        const std::string row = std::to_string(count) + " interfaces";
+        support::Domain domain;
+        table.add("start, " + row, "ms", daemon.name, support::milliseconds_of([&] {
+                    domain = support::Domain(virDomainCreateXML(daemon.connection, definition.text().c_str(), 0));
+                  }));
+        if (!domain) give_up("start of " + definition.name);
+        table.add("destroy, " + row, "ms", daemon.name, support::milliseconds_of([&] { virDomainDestroy(domain); }));
+      }
+    }
+  }
+  std::printf("\n%d starts\n%s", options.starts, table.text().c_str());
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  Options options;
+  CLI::App application("Compares containers' network interfaces with a veth pair made by hand");
+  application.add_option("--uri", options.uris, "NAME=URI of a daemon; several take turns")->required();
+  application.add_option("--rounds", options.rounds, "of transfers")->capture_default_str();
+  application.add_option("--starts", options.starts, "of each number of interfaces")->capture_default_str();
+  CLI11_PARSE(application, count, words);
+  virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
+  int code = 0;
+  try {
+    std::vector<Daemon> daemons;
+    for (const auto& pair : options.uris) daemons.emplace_back(pair);
+    const support::Rootfs root;
+    measure_traffic(options, daemons, root);
+    measure_starts(options, daemons, root);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "network_bench: %s\n", error.what());
+    code = 1;
+  }
+  support::remove_scratch();
+  return code;
+}
