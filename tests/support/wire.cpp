@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <stdexcept>
 
 #include "support/command.hpp"
@@ -16,9 +17,12 @@ Wire::Wire() {
   name_ = prefix() + "w" + std::to_string(number);
   far_end_ = prefix() + "f" + std::to_string(number);
   network_ = "10.214." + std::to_string((getpid() * 7 + number) % 256);
+  // An address that was made up, udev may replace at any moment (systemd.link(5), MACAddressPolicy).
+  char address[18];
+  std::snprintf(address, sizeof address, "52:54:00:%02x:00:%02x", getpid() & 0xFF, number & 0xFF);
   const Output made =
-      shell("ip link add " + name_ + " type veth peer name " + far_end_ + " && ip addr add " + network_ + ".1/24 dev " +
-            far_end_ + " && ip link set " + name_ + " up && ip link set " + far_end_ + " up");
+      shell("ip link add " + name_ + " address " + address + " type veth peer name " + far_end_ + " && ip addr add " +
+            network_ + ".1/24 dev " + far_end_ + " && ip link set " + name_ + " up && ip link set " + far_end_ + " up");
   if (made.status != 0) throw std::runtime_error("cannot make wire " + name_ + ": " + made.text);
 }
 

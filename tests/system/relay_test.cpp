@@ -52,7 +52,10 @@ TEST_F(RelaySystemTest, ListsAreThoseOfTheOtherDrivers) {
                {"interface", {"iface-list", "--all"}, ""}};
   for (const auto& list : lists) {
     const std::string through_us = virsh(list.command);
-    EXPECT_EQ(rows(through_us), rows(virsh_of(libvirtd_->uri(list.driver), list.command).text)) << list.command[0];
+    const Output directly = virsh_of(libvirtd_->uri(list.driver), list.command);
+    // Not every distribution builds every driver; a list of nothing is ours then.
+    const auto expected = directly.status == 0 ? rows(directly.text) : decltype(rows(""))();
+    EXPECT_EQ(rows(through_us), expected) << list.command[0];
     EXPECT_NE(through_us.find(list.expected), std::string::npos) << list.command[0] << ": " << through_us;
   }
 }
