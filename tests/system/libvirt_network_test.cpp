@@ -447,7 +447,7 @@ TEST_F(LibvirtNetworkTest, AContainerAndAQemuGuestPingEachOther) {
   }
   EXPECT_EQ(ports(), 2);
   const bool answered = eventually([&] { return read_text(serial).find("was answered") != std::string::npos; },
-                                   scaled(std::chrono::seconds(90)));
+                                   scaled(std::chrono::seconds(300)));
   EXPECT_TRUE(answered) << read_text(serial);
   const Domain domain(virDomainLookupByName(connection_, own_name("beside").c_str()));
   const Output ping = enter_shell(domain, std::string("ping -c 1 -w 10 ") + kGuestAddress);
