@@ -29,6 +29,7 @@ class NativeTest : public SystemTest {
 };
 
 TEST_F(NativeTest, AnLxcConfigurationStartsAsADomain) {
+  SKIP_ON_STOCK("what it converts has no console and does not start (N16)");
   const std::string xml = from_native("lxc-tools", lxc_config());
   ASSERT_FALSE(xml.empty()) << describe(last_failure());
   EXPECT_EQ(xpath(xml, "string(/domain/name)"), own_name("native"));
