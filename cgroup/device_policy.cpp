@@ -9,13 +9,15 @@
 #include <string_view>
 #include <tuple>
 
+#include "base/bpf_code.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
-#include "cgroup/bpf_code.hpp"
 #include "cgroup/text.hpp"
 
 namespace cgroup {
 namespace {
+
+namespace bpf = base::bpf;
 
 constexpr std::string_view kLetters = "rwm";
 using Key = std::tuple<char, int, int>;
@@ -72,14 +74,14 @@ int parse_device_number(const std::string& text) {
 // scratch.
 
 bpf_insn load_word(unsigned destination, int offset) {
-  return bpf_load(BPF_W, destination, BPF_REG_1, offset);
+  return bpf::load(BPF_W, destination, BPF_REG_1, offset);
 }
 bpf_insn compute(unsigned operation, unsigned destination, int value) {
-  return bpf_code(BPF_ALU | operation | BPF_K, destination, 0, 0, value);
+  return bpf::code(BPF_ALU | operation | BPF_K, destination, 0, 0, value);
 }
 /// The jump's distance is filled in when the rule is complete.
 bpf_insn skip_unless(unsigned reg, int value) {
-  return bpf_code(BPF_JMP | BPF_JNE | BPF_K, reg, 0, 0, value);
+  return bpf::code(BPF_JMP | BPF_JNE | BPF_K, reg, 0, 0, value);
 }
 
 int kernel_access(const std::string& access) {
@@ -96,11 +98,11 @@ void add_rule(const DeviceRule& rule, std::vector<bpf_insn>& program) {
   if (rule.major >= 0) code.push_back(skip_unless(BPF_REG_4, rule.major));
   if (rule.minor >= 0) code.push_back(skip_unless(BPF_REG_5, rule.minor));
   // Anything asked for beyond what the rule gives means it does not apply.
-  code.push_back(bpf_move(BPF_REG_1, BPF_REG_3));
+  code.push_back(bpf::move(BPF_REG_1, BPF_REG_3));
   code.push_back(compute(BPF_AND, BPF_REG_1, ~kernel_access(rule.access)));
   code.push_back(skip_unless(BPF_REG_1, 0));
-  code.push_back(bpf_set(BPF_REG_0, 1));
-  code.push_back(bpf_exit());
+  code.push_back(bpf::set(BPF_REG_0, 1));
+  code.push_back(bpf::exit());
   for (std::size_t i = 0; i < code.size(); ++i)
     if (code[i].code == (BPF_JMP | BPF_JNE | BPF_K)) code[i].off = static_cast<__s16>(code.size() - i - 1);
   program.insert(program.end(), code.begin(), code.end());
@@ -153,13 +155,13 @@ std::vector<bpf_insn> device_program(const DeviceRules& rules) {
       load_word(BPF_REG_2, offsetof(bpf_cgroup_dev_ctx, access_type)),
       load_word(BPF_REG_4, offsetof(bpf_cgroup_dev_ctx, major)),
       load_word(BPF_REG_5, offsetof(bpf_cgroup_dev_ctx, minor)),
-      bpf_move(BPF_REG_3, BPF_REG_2),
+      bpf::move(BPF_REG_3, BPF_REG_2),
       compute(BPF_AND, BPF_REG_2, 0xFFFF),
       compute(BPF_RSH, BPF_REG_3, 16),
   };
   for (const auto& rule : merge_rules(rules)) add_rule(rule, program);
-  program.push_back(bpf_set(BPF_REG_0, 0));
-  program.push_back(bpf_exit());
+  program.push_back(bpf::set(BPF_REG_0, 0));
+  program.push_back(bpf::exit());
   return program;
 }
 

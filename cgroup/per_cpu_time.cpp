@@ -13,14 +13,15 @@
 #include <numeric>
 #include <string_view>
 
+#include "base/bpf_code.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
-#include "cgroup/bpf_code.hpp"
 #include "cgroup/text.hpp"
 
 namespace cgroup {
 namespace {
 
+namespace bpf = base::bpf;
 using base::Code;
 
 /// Where this kernel has what the program needs, by its own type information.
@@ -80,7 +81,7 @@ Layout read_layout() {
 
 /// An instruction and the half that follows it: the address that the kernel puts in for `value` of that `kind`.
 std::array<bpf_insn, 2> load_address(unsigned destination, unsigned kind, int value) {
-  return {bpf_code(BPF_LD | BPF_DW | BPF_IMM, destination, kind, 0, value), {}};
+  return {bpf::code(BPF_LD | BPF_DW | BPF_IMM, destination, kind, 0, value), {}};
 }
 
 /// For each group it is called with, adds each CPU's time to that CPU's number in the map `sums`.
@@ -93,38 +94,40 @@ std::vector<bpf_insn> make_program(const Layout& layout, int sums, int cpus) {
   const auto add = [&](const auto& code) { program.insert(program.end(), code.begin(), code.end()); };
   const auto leave_if = [&](unsigned comparison) {  // with nothing, of r0
     leaving.push_back(program.size());
-    program.push_back(bpf_code(BPF_JMP | comparison | BPF_K, BPF_REG_0, 0, 0, 0));
+    program.push_back(bpf::code(BPF_JMP | comparison | BPF_K, BPF_REG_0, 0, 0, 0));
   };
   const auto read_kernel_at_r3_into_r1 = [&] {
-    add(std::array{bpf_move(BPF_REG_1, BPF_REG_10), bpf_compute(BPF_ADD, BPF_REG_1, kScratch),
-                   bpf_set(BPF_REG_2, sizeof(std::uint64_t)), bpf_call(BPF_FUNC_probe_read_kernel)});
+    add(std::array{bpf::move(BPF_REG_1, BPF_REG_10), bpf::compute(BPF_ADD, BPF_REG_1, kScratch),
+                   bpf::set(BPF_REG_2, sizeof(std::uint64_t)), bpf::call(BPF_FUNC_probe_read_kernel)});
     leave_if(BPF_JNE);
-    program.push_back(bpf_load(BPF_DW, BPF_REG_1, BPF_REG_10, kScratch));
+    program.push_back(bpf::load(BPF_DW, BPF_REG_1, BPF_REG_10, kScratch));
   };
 
-  program.push_back(bpf_load(BPF_DW, BPF_REG_0, BPF_REG_1, kGroup));
+  program.push_back(bpf::load(BPF_DW, BPF_REG_0, BPF_REG_1, kGroup));
   leave_if(BPF_JEQ);  // the walk is over
-  add(std::array{bpf_move(BPF_REG_3, BPF_REG_0), bpf_compute(BPF_ADD, BPF_REG_3, layout.cpus_of_group)});
+  add(std::array{bpf::move(BPF_REG_3, BPF_REG_0), bpf::compute(BPF_ADD, BPF_REG_3, layout.cpus_of_group)});
   read_kernel_at_r3_into_r1();
-  add(std::array{bpf_move(BPF_REG_6, BPF_REG_1), bpf_set(BPF_REG_9, 0)});
+  add(std::array{bpf::move(BPF_REG_6, BPF_REG_1), bpf::set(BPF_REG_9, 0)});
 
   const std::size_t each_cpu = program.size();
   // This CPU's copy of a variable tells how far its copies are from the addresses that stand for them all.
   add(load_address(BPF_REG_1, BPF_PSEUDO_BTF_ID, layout.per_cpu_variable));
-  add(std::array{bpf_move(BPF_REG_7, BPF_REG_1), bpf_move(BPF_REG_2, BPF_REG_9), bpf_call(BPF_FUNC_per_cpu_ptr)});
+  add(std::array{bpf::move(BPF_REG_7, BPF_REG_1), bpf::move(BPF_REG_2, BPF_REG_9), bpf::call(BPF_FUNC_per_cpu_ptr)});
   leave_if(BPF_JEQ);
-  add(std::array{bpf_move(BPF_REG_3, BPF_REG_0), bpf_compute_with(BPF_SUB, BPF_REG_3, BPF_REG_7),
-                 bpf_compute_with(BPF_ADD, BPF_REG_3, BPF_REG_6), bpf_compute(BPF_ADD, BPF_REG_3, layout.time_of_cpu)});
+  add(std::array{bpf::move(BPF_REG_3, BPF_REG_0), bpf::compute_with(BPF_SUB, BPF_REG_3, BPF_REG_7),
+                 bpf::compute_with(BPF_ADD, BPF_REG_3, BPF_REG_6),
+                 bpf::compute(BPF_ADD, BPF_REG_3, layout.time_of_cpu)});
   read_kernel_at_r3_into_r1();
   add(load_address(BPF_REG_2, BPF_PSEUDO_MAP_VALUE, sums));
-  add(std::array{bpf_move(BPF_REG_3, BPF_REG_9), bpf_compute(BPF_LSH, BPF_REG_3, 3),
-                 bpf_compute_with(BPF_ADD, BPF_REG_2, BPF_REG_3), bpf_load(BPF_DW, BPF_REG_4, BPF_REG_2, 0),
-                 bpf_compute_with(BPF_ADD, BPF_REG_4, BPF_REG_1),
-                 bpf_code(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_2, BPF_REG_4, 0, 0), bpf_compute(BPF_ADD, BPF_REG_9, 1)});
+  add(std::array{bpf::move(BPF_REG_3, BPF_REG_9), bpf::compute(BPF_LSH, BPF_REG_3, 3),
+                 bpf::compute_with(BPF_ADD, BPF_REG_2, BPF_REG_3), bpf::load(BPF_DW, BPF_REG_4, BPF_REG_2, 0),
+                 bpf::compute_with(BPF_ADD, BPF_REG_4, BPF_REG_1),
+                 bpf::code(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_2, BPF_REG_4, 0, 0),
+                 bpf::compute(BPF_ADD, BPF_REG_9, 1)});
   const int back = static_cast<int>(each_cpu) - static_cast<int>(program.size()) - 1;
-  program.push_back(bpf_code(BPF_JMP | BPF_JLT | BPF_K, BPF_REG_9, 0, back, cpus));
+  program.push_back(bpf::code(BPF_JMP | BPF_JLT | BPF_K, BPF_REG_9, 0, back, cpus));
   for (const auto at : leaving) program[at].off = static_cast<__s16>(program.size() - at - 1);
-  add(std::array{bpf_set(BPF_REG_0, 0), bpf_exit()});
+  add(std::array{bpf::set(BPF_REG_0, 0), bpf::exit()});
   return program;
 }
 
@@ -134,7 +137,10 @@ void run_for(const Directory& directory, int program, bpf_cgroup_iter_order orde
   bpf_iter_link_info walk{};
   walk.cgroup.order = order;
   walk.cgroup.cgroup_fd = static_cast<__u32>(group.get());
-  LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &walk, .iter_info_len = sizeof walk);
+  bpf_link_create_opts options{};
+  options.sz = sizeof options;
+  options.iter_info = &walk;
+  options.iter_info_len = sizeof walk;
   const base::Fd link(bpf_link_create(program, 0, BPF_TRACE_ITER, &options));
   const base::Fd iterator(link ? bpf_iter_create(link.get()) : -1);
   char none;  // the program prints nothing
@@ -156,8 +162,10 @@ std::vector<std::uint64_t> read_per_cpu_time(const Directory& directory) {
                                      static_cast<__u32>(times.size() * sizeof times[0]), 1, nullptr));
   if (!sums) base::fail_errno(Code::OperationUnsupported, "cannot make a BPF map");
   const auto code = make_program(layout, sums.get(), cpus);
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_ITER,
-              .attach_btf_id = static_cast<__u32>(layout.iterator));
+  bpf_prog_load_opts options{};
+  options.sz = sizeof options;
+  options.expected_attach_type = BPF_TRACE_ITER;
+  options.attach_btf_id = static_cast<__u32>(layout.iterator);
   // The helper that reads the kernel's memory is for programs under the GPL, which the LGPL allows (section 3).
   const base::Fd program(
       bpf_prog_load(BPF_PROG_TYPE_TRACING, "lxcell_percpu", "GPL", code.data(), code.size(), &options));

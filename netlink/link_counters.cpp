@@ -13,7 +13,7 @@ namespace netlink {
 namespace {
 
 // Columns of proc(5): bytes packets errs drop fifo frame compressed multicast, then the same for sending.
-constexpr std::size_t kColumns = 16, kFirstSent = 8;
+constexpr std::size_t kColumns = 16;
 
 /// False if the line has fewer numbers, as the two lines of headings.
 bool parse_columns(std::string_view line, std::array<std::uint64_t, kColumns>& columns) {

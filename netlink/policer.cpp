@@ -5,10 +5,13 @@
 
 #include <limits>
 
+#include "base/bpf_code.hpp"
 #include "base/error.hpp"
 
 namespace netlink {
 namespace {
+
+namespace bpf = base::bpf;
 
 constexpr std::uint64_t kNanoseconds = 1'000'000'000;
 /// A bucket that another CPU changes at the same moment is tried again this often, then the packet is dropped.
@@ -16,20 +19,10 @@ constexpr int kAttempts = 8;
 
 // Registers: r6 the packet's length, r7 now, r8 the bucket, r9 what the packet costs there in ns; r0 to r3 are scratch.
 
-bpf_insn instruction(unsigned code, unsigned destination, unsigned source, int offset, int value) {
-  bpf_insn made{};
-  made.code = static_cast<__u8>(code);
-  made.dst_reg = static_cast<__u8>(destination & 0xF);
-  made.src_reg = static_cast<__u8>(source & 0xF);
-  made.off = static_cast<__s16>(offset);
-  made.imm = value;
-  return made;
-}
-
 class Program {
  public:
   void move(unsigned destination, unsigned source) {
-    code_.push_back(instruction(BPF_ALU64 | BPF_MOV | BPF_X, destination, source, 0, 0));
+    code_.push_back(bpf::code(BPF_ALU64 | BPF_MOV | BPF_X, destination, source, 0, 0));
   }
   void set(unsigned destination, std::uint64_t value) { load(destination, 0, value); }
   /// The address of `offset` in the value of array map `state`.
@@ -37,23 +30,23 @@ class Program {
     load(destination, BPF_PSEUDO_MAP_VALUE, std::uint64_t{offset} << 32 | static_cast<std::uint32_t>(state));
   }
   void compute(unsigned operation, unsigned destination, unsigned source) {
-    code_.push_back(instruction(BPF_ALU64 | operation | BPF_X, destination, source, 0, 0));
+    code_.push_back(bpf::code(BPF_ALU64 | operation | BPF_X, destination, source, 0, 0));
   }
-  void negate(unsigned destination) { code_.push_back(instruction(BPF_ALU64 | BPF_NEG, destination, 0, 0, 0)); }
+  void negate(unsigned destination) { code_.push_back(bpf::code(BPF_ALU64 | BPF_NEG, destination, 0, 0, 0)); }
   void read(unsigned size, unsigned destination, unsigned address, int offset) {
-    code_.push_back(instruction(BPF_LDX | BPF_MEM | size, destination, address, offset, 0));
+    code_.push_back(bpf::code(BPF_LDX | BPF_MEM | size, destination, address, offset, 0));
   }
   void atomic(int operation, unsigned address, unsigned source) {
-    code_.push_back(instruction(BPF_STX | BPF_ATOMIC | BPF_DW, address, source, 0, operation));
+    code_.push_back(bpf::code(BPF_STX | BPF_ATOMIC | BPF_DW, address, source, 0, operation));
   }
-  void call(int helper) { code_.push_back(instruction(BPF_JMP | BPF_CALL, 0, 0, 0, helper)); }
+  void call(int helper) { code_.push_back(bpf::code(BPF_JMP | BPF_CALL, 0, 0, 0, helper)); }
   void leave_with(int verdict) {
-    code_.push_back(instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, verdict));
-    code_.push_back(instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
+    code_.push_back(bpf::code(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, verdict));
+    code_.push_back(bpf::code(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
   }
   /// Jumps over the next `count` instructions if "one OPERATION other".
   void skip_if(unsigned operation, unsigned one, unsigned other, int count) {
-    code_.push_back(instruction(BPF_JMP | operation | BPF_X, one, other, count, 0));
+    code_.push_back(bpf::code(BPF_JMP | operation | BPF_X, one, other, count, 0));
   }
   /// The same to a place that is not known yet.
   [[nodiscard]] std::size_t jump_if(unsigned operation, unsigned one, unsigned other) {
@@ -65,8 +58,8 @@ class Program {
 
  private:
   void load(unsigned destination, unsigned kind, std::uint64_t value) {
-    code_.push_back(instruction(BPF_LD | BPF_DW | BPF_IMM, destination, kind, 0, static_cast<int>(value)));
-    code_.push_back(instruction(0, 0, 0, 0, static_cast<int>(value >> 32)));
+    code_.push_back(bpf::code(BPF_LD | BPF_DW | BPF_IMM, destination, kind, 0, static_cast<int>(value)));
+    code_.push_back(bpf::code(0, 0, 0, 0, static_cast<int>(value >> 32)));
   }
   std::vector<bpf_insn> code_;
 };
