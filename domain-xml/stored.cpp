@@ -47,7 +47,7 @@ void parse_stored_attribute(const Node& node, const StoredAttribute& rule, Eleme
   const auto given = node.attribute(rule.name.c_str());
   if (!given && rule.required) fail_attribute_missing(node, rule.name.c_str());
   std::string value = given.value_or(rule.fallback);
-  if (value.empty()) return;
+  if (value.empty() && (!given || rule.words.empty())) return;
   if (rule.size) {
     append_size(node, rule, value, element);
     return;

@@ -284,6 +284,7 @@ const Refusal kRefusals[] = {
     {"SharedWithoutValue",
      top("<l:namespace xmlns:l='http://libvirt.org/schemas/domain/lxc/1.0'><l:sharenet type='pid'/></l:namespace>"),
      Code::InternalError, From::Lxc, "sharenet"},
+    {"ControllerOfEmptyType", devices("<controller type=''/>"), Code::XmlError, From::Xml, "controller"},
 };
 
 class Refused : public testing::TestWithParam<Refusal> {};
