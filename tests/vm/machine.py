@@ -164,8 +164,12 @@ def script_of(command, shares):
         # cache=loose keeps what was read, which is right only as long as nobody writes.
         how = "rw,cache=none" if share.writable else "ro,cache=loose"
         place = shlex.quote(share.place)
-        lines.append(f"{{ [ -d {place} ] || mkdir -p {place}; }} && mount -t 9p "
-                     f"-o trans=virtio,version=9p2000.L,msize=512000,{how} vm{number} {place} || exit 125")
+        # The first mount loads the driver, which may find its devices only a moment later.
+        lines.append(f"[ -d {place} ] || mkdir -p {place}; tries=0\n"
+                     "until mount -t 9p "
+                     f"-o trans=virtio,version=9p2000.L,msize=512000,{how} vm{number} {place} 2>/run/mount-error; do\n"
+                     "tries=$((tries + 1)); [ $tries -lt 100 ] || { cat /run/mount-error >&2; exit 125; }; sleep 0.2\n"
+                     "done")
     return "\n".join(lines + ["cd / && " + shlex.join(command)])
 
 
