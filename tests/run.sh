@@ -48,7 +48,7 @@ finish() {
 # Both machines at once: the suite is a chain of calls that keeps one CPU busy.
 machines() {
   if [ -n "$no_vm" ]; then
-    skip vm "$no_vm"
+    skip vm "left out by $no_vm"
     return
   fi
   pids=
@@ -86,8 +86,8 @@ machines
 if [ -n "$fast" ]; then
   say "unit tests"
   target unit-tests
-  skip tidy "--fast"
-  skip fuzz "--fast"
+  skip tidy "left out by --fast"
+  skip fuzz "left out by --fast"
   finish
 fi
 say "unit tests with address and undefined-behaviour sanitizers"
