@@ -17,8 +17,6 @@ using rpc::Nothing;
 using rpc::Run;
 namespace proc = rpc::proc;
 
-constexpr std::uint32_t kAffect = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
-
 /// The domain, whose state is looked at before the device's text is.
 std::shared_ptr<Domain> find(const Services& services, const rpc::NonnullDomain& wanted, std::uint32_t flags,
                              const char* api) {

@@ -18,8 +18,6 @@ using rpc::Nothing;
 using rpc::Run;
 namespace proc = rpc::proc;
 
-constexpr std::uint32_t kAffect = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
-
 template <typename Definition>
 auto& require_interface(Definition& definition, const std::string& name_or_mac) {
   auto* const interface = find_interface(definition, name_or_mac);

@@ -16,8 +16,6 @@ using rpc::Nothing;
 using rpc::Run;
 namespace proc = rpc::proc;
 
-constexpr std::uint32_t kAffect = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
-
 Parameters parameters_of(const TunableFamily& family, const DomainSnapshot& domain, std::uint32_t flags) {
   require_flags(flags, kAffect | VIR_TYPED_PARAM_STRING_OKAY, family.getter);
   Parameters parameters;

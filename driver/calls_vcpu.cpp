@@ -22,8 +22,6 @@ using rpc::Nothing;
 using rpc::Run;
 namespace proc = rpc::proc;
 
-constexpr std::uint32_t kAffect = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
-
 std::string list_of(const std::string& cpumap) {
   std::string list;
   for (std::size_t cpu = 0; cpu < cpumap.size() * 8; ++cpu)

@@ -22,9 +22,8 @@ void require_flags(std::uint32_t given, std::uint32_t allowed, const char* api) 
 }
 
 bool asks_config(const DomainSnapshot& domain, std::uint32_t flags, const char* api) {
-  constexpr std::uint32_t kBoth = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
-  require_flags(flags, kBoth, api);
-  if (flags == kBoth) base::fail(base::Code::InvalidArg, "flags 'live' and 'config' are mutually exclusive");
+  require_flags(flags, kAffect, api);
+  if (flags == kAffect) base::fail(base::Code::InvalidArg, "flags 'live' and 'config' are mutually exclusive");
   return require_affected(domain, flags).config;
 }
 

@@ -15,6 +15,9 @@
 
 namespace driver {
 
+/// Which of its definitions a call is about; neither: the one in force.
+constexpr std::uint32_t kAffect = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
+
 inline rpc::NonnullDomain to_wire(const DomainIdentity& domain) {
   return {domain.name, domain.uuid.bytes, domain.id};
 }
