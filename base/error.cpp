@@ -78,14 +78,22 @@ const char* message_template(Code code) noexcept {
       return "operation aborted: %s";
     case Code::AuthUnavailable:
       return "authentication unavailable: %s";
+    case Code::DbusService:
+      return "error from service: %s";
     case Code::AccessDenied:
       return "access denied: %s";
+    case Code::CpuIncompatible:
+      return "the CPU is incompatible with host CPU: %s";
     case Code::ResourceBusy:
       return "resource busy: %s";
     case Code::NoHostname:
       return "no hostname found: %s";
     case Code::DeviceMissing:
       return "device not found: %s";
+    case Code::NoServer:
+      return "Server not found: %s";
+    case Code::NoClient:
+      return "Client not found: %s";
     case Code::Ok:
     case Code::XmlDetail:
     case Code::SystemError:

@@ -48,9 +48,13 @@ enum class Code : int {
   OperationAborted = VIR_ERR_OPERATION_ABORTED,
   AuthUnavailable = VIR_ERR_AUTH_UNAVAILABLE,
   AccessDenied = VIR_ERR_ACCESS_DENIED,
+  CpuIncompatible = VIR_ERR_CPU_INCOMPATIBLE,
+  DbusService = VIR_ERR_DBUS_SERVICE,
   ResourceBusy = VIR_ERR_RESOURCE_BUSY,
   NoHostname = VIR_ERR_NO_HOSTNAME,
   DeviceMissing = VIR_ERR_DEVICE_MISSING,
+  NoServer = VIR_ERR_NO_SERVER,
+  NoClient = VIR_ERR_NO_CLIENT,
 };
 
 /// The part of libvirt an error is reported from (virErrorDomain).
@@ -72,7 +76,10 @@ enum class From : int {
   Capabilities = VIR_FROM_CAPABILITIES,
   Auth = VIR_FROM_AUTH,
   Cgroup = VIR_FROM_CGROUP,
+  Dbus = VIR_FROM_DBUS,
+  Access = VIR_FROM_ACCESS,
   Polkit = VIR_FROM_POLKIT,
+  Admin = VIR_FROM_ADMIN,
 };
 
 class Error : public std::exception {

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/memory_reserve.hpp"
 
 namespace base {
 namespace {
@@ -102,6 +103,7 @@ struct EventLoop::Impl {
       calls.swap(posted);
     }
     for (auto& call : calls) guarded(call);
+    renew_memory_reserve();
   }
 };
 
@@ -163,6 +165,10 @@ void EventLoop::run() {
 
 void EventLoop::stop() {
   post([this] { sd_event_exit(impl_->event, 0); });
+}
+
+sd_event* EventLoop::handle() const noexcept {
+  return impl_->event;
 }
 
 bool EventLoop::in_loop_thread() const noexcept {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+struct sd_event;
 struct sd_event_source;
 
 namespace base {
@@ -53,6 +54,8 @@ class EventLoop {
   /// Makes run() return after the current callback. Any thread.
   void stop();
   bool in_loop_thread() const noexcept;
+  /// For libraries that bring their own event sources (sd_bus_attach_event(3)).
+  sd_event* handle() const noexcept;
 
  private:
   struct Impl;

@@ -48,9 +48,10 @@ std::optional<int> PidFd::reap() const {
 
 unsigned long long process_start_time(pid_t pid) {
   const Fd fd(::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return 0;
   char text[1024];
-  const ssize_t got = ::read(fd.get(), text, sizeof text - 1);
+  const ssize_t got = fd ? ::read(fd.get(), text, sizeof text - 1) : -1;
+  if (got < 0 && errno != ENOENT && errno != ESRCH)
+    fail_errno(Code::SystemError, "cannot find out when process ", pid, " was started");
   if (got <= 0) return 0;
   const std::string line(text, static_cast<std::size_t>(got));
   auto at = line.rfind(')');  // the command name may hold blanks and parentheses
