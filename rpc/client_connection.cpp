@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/memory_reserve.hpp"
 #include "rpc/error_message.hpp"
 
 namespace rpc {
@@ -16,6 +17,10 @@ namespace {
 // Above this the client is not read until it reads us; its calls then wait in its own socket.
 constexpr std::size_t kOutputHighWater = 1u << 20;
 constexpr std::uint32_t kEventSerial = 1;
+
+// What a client may make the daemon keep before it is known, and where it can only ask questions.
+constexpr std::size_t kMaxAnonymousPacketBytes = 64 * 1024;
+constexpr std::size_t kMaxReadOnlyPacketBytes = 256 * 1024;
 
 PacketHeader keepalive_header(std::int32_t procedure) {
   PacketHeader header;
@@ -82,6 +87,8 @@ struct ClientConnection::PendingCall {
   PacketHeader header;
   const ProcedureTable::Entry* entry = nullptr;
   Call call;
+  std::string payload;  // while the guard thinks
+  Outcome outcome;      // of a worker's
 };
 
 ClientConnection::ClientConnection(ConnectionHost& host, base::Fd socket, std::uint64_t id, PeerCredentials peer,
@@ -115,6 +122,12 @@ void ClientConnection::start() {
   watch_ = host_.loop.on_fd(socket_.get(), watched_events_, [weak = weak_from_this()](std::uint32_t events) {
     if (const auto strong = weak.lock()) static_cast<ClientConnection&>(*strong).on_socket(events);
   });
+  if (authenticated_) return;
+  time_to_authenticate_ = host_.loop.after(host_.limits.time_to_authenticate, [weak = weak_from_this()] {
+    const auto strong = weak.lock();
+    if (strong && !strong->authenticated())
+      static_cast<ClientConnection&>(*strong).close("it did not authenticate in time");
+  });
 }
 
 void ClientConnection::mark_open(bool read_only) {
@@ -124,6 +137,10 @@ void ClientConnection::mark_open(bool read_only) {
 
 void ClientConnection::mark_authenticated() {
   if (!authenticated_.exchange(true)) on_loop([this] { host_.on_authenticated(*this); });
+}
+
+void ClientConnection::drop(const std::string& reason) {
+  on_loop([this, reason] { drop_soon(reason); });
 }
 
 void ClientConnection::start_keepalive() {
@@ -143,7 +160,11 @@ void ClientConnection::on_loop(std::function<void()> work) {
 void ClientConnection::on_socket(std::uint32_t events) {
   const Turn turn(*this);
   if (closed_) return;
-  if ((events & EPOLLIN) && can_take_input()) return receive();
+  try {
+    if ((events & EPOLLIN) && can_take_input()) return receive();
+  } catch (const std::exception& error) {  // what was read and could not be kept leaves the rest without meaning
+    return close(base::join("its input cannot be taken: ", error.what()));
+  }
   if (events & (EPOLLHUP | EPOLLERR)) close({});
 }
 
@@ -174,13 +195,18 @@ void ClientConnection::process_input() {
         input_held_ = reader_.buffered() > 0;
         return;
       }
-      if (!reader_.next(packet)) return;
+      if (!reader_.next(packet, max_packet_bytes())) return;
       keepalive_.note_activity();
       on_packet(packet);
     }
   } catch (const std::exception& error) {
     drop_soon(error.what());
   }
+}
+
+std::size_t ClientConnection::max_packet_bytes() const {
+  if (!authenticated_) return kMaxAnonymousPacketBytes;
+  return read_only_socket_ ? kMaxReadOnlyPacketBytes : kMaxPacketBytes;
 }
 
 void ClientConnection::on_packet(Packet& packet) {
@@ -211,7 +237,8 @@ void ClientConnection::settle_guarded() noexcept {
     settle();
   } catch (const std::exception& error) {
     base::log::error("client {}: {}", id_, error.what());
-    drop_soon("its connection failed");
+    leaving_ = true;                   // whatever it was, nothing more is taken from this client
+    drop_reason_.assign("it failed");  // short: needs no memory
     schedule();
   }
 }
@@ -250,6 +277,14 @@ void ClientConnection::on_call(Packet& packet) {
     const PacketHeader answer = packet.header.answer(NetMessageType::Reply, NetMessageStatus::Error);
     return queue({format_packet(answer, admission.refusal), {}, {}});
   }
+  if (admission.entry->info->stream != StreamDirection::None && streams_.size() >= host_.limits.max_client_streams) {
+    const base::Error error(base::Code::OperationDenied, base::From::Rpc,
+                            base::join("a client may have ", host_.limits.max_client_streams, " streams open"));
+    return queue(
+        {format_packet(packet.header.answer(NetMessageType::Reply, NetMessageStatus::Error), encode_error(error)),
+         {},
+         {}});
+  }
   if (admission.entry->route && relay(packet, *admission.entry)) return;
   auto pending = std::make_shared<PendingCall>();
   pending->header = packet.header;
@@ -259,13 +294,35 @@ void ClientConnection::on_call(Packet& packet) {
   pending->call.fds_in = std::move(packet.fds);
   ++running_calls_;
   ++slots_used_;
-  if (admission.entry->where == Run::Inline)
-    return finish_call(*pending, run_handler(*pending->entry, pending->call, packet.payload));
+  if (!host_.guard) return run(pending, packet.payload);
+  pending->payload = packet.payload;
+  ask_guard(pending);
+}
 
-  const Priority priority = admission.entry->info->high_priority ? Priority::High : Priority::Ordinary;
-  host_.submit(priority, [&host = host_, alive = self(), pending, payload = std::string(packet.payload)] {
-    auto outcome = std::make_shared<Outcome>(run_handler(*pending->entry, pending->call, payload));
-    host.complete([alive, pending, outcome] { alive->finish_call(*pending, *outcome); });
+void ClientConnection::ask_guard(const std::shared_ptr<PendingCall>& pending) {
+  const auto decided = [alive = self(), pending](const base::Error* refusal) {
+    const Turn turn(*alive);
+    if (refusal || alive->closed_)
+      alive->finish_call(*pending, refusal ? Outcome{encode_error(*refusal), true} : Outcome{});
+    else
+      alive->run(pending, pending->payload);
+  };
+  host_.guard(pending->call, *pending->entry->info, pending->payload, decided);
+}
+
+void ClientConnection::run(const std::shared_ptr<PendingCall>& pending, std::string_view payload) {
+  if (pending->entry->where == Run::Inline)
+    return finish_call(*pending, run_handler(*pending->entry, pending->call, payload));
+
+  const Priority priority = pending->entry->info->high_priority ? Priority::High : Priority::Ordinary;
+  host_.submit(priority, [&host = host_, alive = self(), pending, payload = std::string(payload)] {
+    auto& outcome = pending->outcome;
+    try {
+      outcome = run_handler(*pending->entry, pending->call, payload);
+    } catch (const std::bad_alloc&) {  // not even memory for an error
+      base::insist([&] { outcome = no_memory(*pending->entry); });
+    }
+    base::insist([&] { host.complete([alive, pending] { alive->finish_call(*pending, pending->outcome); }); });
   });
 }
 
@@ -413,6 +470,7 @@ void ClientConnection::close(const std::string& reason) {
     events_.clear();
   }
   keepalive_.stop();
+  time_to_authenticate_ = {};
   watch_ = {};
   for (const auto& [serial, stream] : std::map(streams_)) stream->abandon();
   relays_.clear();

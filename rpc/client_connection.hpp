@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <string>
@@ -26,6 +27,7 @@ struct ConnectionHost {
   const ProcedureTable& table;
   const ServerLimits& limits;
   std::vector<char> read_buffer;
+  const Guard& guard;
   std::function<void(Priority, std::function<void()>)> submit;
   /// Brings a worker's result to the loop thread. Any thread.
   std::function<void(std::function<void()>)> complete;
@@ -37,10 +39,13 @@ class ClientConnection final : public Connection, private StreamOwner, private R
  public:
   ClientConnection(ConnectionHost& host, base::Fd socket, std::uint64_t id, PeerCredentials peer, SocketAccess access);
 
-  /// Begins to watch the socket.
+  /// Begins to watch the socket. Who is still anonymous after the server's time for it is dropped.
   void start();
   /// Drops the client. `reason` empty: it left by itself.
   void close(const std::string& reason);
+
+  /// When it came, in seconds since the epoch.
+  std::int64_t since() const { return since_; }
 
   std::uint64_t id() const override { return id_; }
   const PeerCredentials& peer() const override { return peer_; }
@@ -50,6 +55,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   bool authenticated() const override { return authenticated_; }
   void mark_authenticated() override;
   void start_keepalive() override;
+  void drop(const std::string& reason) override;
   void send_event(std::uint32_t program, std::int32_t procedure, Encoder body) override;
 
  private:
@@ -70,11 +76,14 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   void receive();
   void process_input();
   bool can_take_input() const;
+  std::size_t max_packet_bytes() const;
   void on_packet(Packet& packet);
   void on_keepalive_packet(const PacketHeader& header);
   void on_stream_packet(const Packet& packet);
 
   void on_call(Packet& packet);
+  void ask_guard(const std::shared_ptr<PendingCall>& pending);
+  void run(const std::shared_ptr<PendingCall>& pending, std::string_view payload);
   bool relay(const Packet& call, const ProcedureTable::Entry& entry);
   void finish_call(PendingCall& pending, const Outcome& outcome);
   void send_reply(PendingCall& pending, const Outcome& outcome);
@@ -101,6 +110,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   ConnectionHost& host_;
   base::Fd socket_;
   const std::uint64_t id_;
+  const std::int64_t since_ = std::time(nullptr);
   const PeerCredentials peer_;
   const bool read_only_socket_;
   std::atomic<bool> read_only_;
@@ -108,6 +118,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   std::atomic<bool> authenticated_ = false;
 
   base::Watch watch_;
+  base::Watch time_to_authenticate_;
   std::uint32_t watched_events_ = 0;
   PacketReader reader_;
   OutQueue out_;

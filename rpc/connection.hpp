@@ -21,6 +21,9 @@ struct PeerCredentials {
   pid_t pid = 0;
   uid_t uid = 0;
   gid_t gid = 0;
+  /// Field 22 of the pid's stat file (proc(5)), so that nobody is taken for the client who got its pid later; 0 when it
+  /// cannot be told.
+  std::uint64_t start_time = 0;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -34,12 +37,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// CONNECT_OPEN has been answered; hypervisor calls are refused before (code 1, domain 7).
   virtual bool is_open() const = 0;
   virtual void mark_open(bool read_only) = 0;
-  /// Until then only the AUTH_* calls pass, and the client counts against max_anonymous_clients. Mark it in
-  /// Server::on_connection when its socket needs no authentication, else in the AUTH_* handler.
+  /// Until then only the AUTH_* calls pass, packets must be small, and the client counts against
+  /// max_anonymous_clients and has its time. Mark it in Server::on_connection when its socket needs no authentication,
+  /// else in the AUTH_* handler.
   virtual bool authenticated() const = 0;
   virtual void mark_authenticated() = 0;
   /// Begins to ping the client; only for clients that asked for feature 10, others take a PING for a fatal error.
   virtual void start_keepalive() = 0;
+  /// Disconnects the client, which is named in the log with the reason. Any thread.
+  virtual void drop(const std::string& reason) = 0;
 
   /// Sends an event MESSAGE of `program`/`procedure` with the encoded body. Any thread; in the order of calls.
   /// It goes out after the current loop callback, so an event sent while or after an Inline handler ran comes after

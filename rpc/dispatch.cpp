@@ -1,5 +1,8 @@
 #include "rpc/dispatch.hpp"
 
+#include <new>
+#include <system_error>
+
 #include "base/log.hpp"
 #include "rpc/error_message.hpp"
 
@@ -61,6 +64,32 @@ Admission admit(const ProcedureTable& table, const Connection& connection, const
   return {entry, {}};
 }
 
+namespace {
+
+/// Whether the host or the daemon is to blame, rather than what the client asked for.
+bool is_trouble(base::Code code) {
+  using base::Code;
+  return code == Code::InternalError || code == Code::NoMemory || code == Code::SystemError ||
+         code == Code::OperationFailed || code == Code::OperationTimeout || code == Code::Rpc;
+}
+
+/// The reply, and the one line in the log that says why.
+Outcome failed(const ProcedureTable::Entry& entry, const Call& call, const base::Error& error) {
+  const auto& client = *call.connection;
+  if (is_trouble(error.code()))
+    base::log::warning("{} of client {} (pid {}): {}", entry.info->api, client.id(), client.peer().pid,
+                       error.message());
+  else
+    base::log::info("{} of client {} (pid {}): {}", entry.info->api, client.id(), client.peer().pid, error.message());
+  return {encode_error(error), true};
+}
+
+}  // namespace
+
+Outcome no_memory(const ProcedureTable::Entry& entry) {
+  return {encode_error(base::Error(base::Code::NoMemory, entry.info->family, entry.info->api)), true};
+}
+
 Outcome run_handler(const ProcedureTable::Entry& entry, Call& call, std::string_view payload) {
   if (!entry.handler) return {};  // CONNECT_CLOSE: the connection itself does what is needed
   try {
@@ -73,10 +102,16 @@ Outcome run_handler(const ProcedureTable::Entry& entry, Call& call, std::string_
       base::fail_from(base::From::Rpc, base::Code::Rpc, "reply with ", call.fds_out.size(), " descriptors");
     return {out.take(), false};
   } catch (const base::Error& error) {
-    return {encode_error(error), true};
+    return failed(entry, call, error);
+  } catch (const std::bad_alloc&) {
+    base::log::warning("{}: out of memory", entry.info->api);
+    return no_memory(entry);
+  } catch (const std::system_error& error) {
+    // What the C++ library alone reports like this are threads that cannot be started.
+    return failed(entry, call,
+                  {base::Code::SystemError, entry.info->family, "cannot start a thread", error.code().value()});
   } catch (const std::exception& error) {
-    base::log::error("{}: {}", entry.info->api, error.what());
-    return {encode_error(base::Error(base::Code::InternalError, entry.info->family, error.what())), true};
+    return failed(entry, call, {base::Code::InternalError, entry.info->family, error.what()});
   }
 }
 

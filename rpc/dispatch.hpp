@@ -27,6 +27,9 @@ struct Outcome {
   bool failed = false;
 };
 
+/// What a call answers for which there was no memory.
+Outcome no_memory(const ProcedureTable::Entry& entry);
+
 /// Runs the handler; whatever it throws becomes the outcome. On the thread that calls this.
 Outcome run_handler(const ProcedureTable::Entry& entry, Call& call, std::string_view payload);
 

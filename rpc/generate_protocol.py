@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
-"""Turns protocol/types.tsv and protocol/procedures.tsv into C++: one aggregate per wire struct with bounded encode and
-decode, one tag per procedure and event, and the table of facts about every procedure.
+"""Turns protocol/*.tsv into C++: one aggregate per wire struct with bounded encode and decode, one tag per procedure and
+event, and the table of facts about every procedure.
 
-Usage: generate_protocol.py TYPES PROCEDURES OUTPUT_DIRECTORY"""
+A row of permissions.tsv says what libvirt's access drivers ask of the caller: `permissions` are needed to make the call
+("object:permission", with "(field&mask!=value)" only if that holds of the argument `field`), `results` on each object
+for it to be part of the answer. "-": nothing.
+
+Usage: generate_protocol.py TYPES PROCEDURES PERMISSIONS OUTPUT_DIRECTORY"""
 
 import csv
 import pathlib
@@ -309,7 +313,60 @@ def family(row):
     return "base::From::" + FAMILY[row["subdriver"]]
 
 
-def facts(row):
+def parse_permission(text):
+    """(object, permission, argument, mask, value); polkit's names have hyphens."""
+    words, condition = re.match(r"([^(]+)(?:\((.*)\))?$", text).groups()
+    owner, permission = words.replace("_", "-").split(":")
+    if not condition:
+        return owner, permission, None, 0, 0
+    return owner, permission, *re.match(r"(\w+)&(\d+)!=(\d+)$", condition).groups()
+
+
+def permissions_of(row):
+    return [] if row["permissions"] == "-" else [parse_permission(text) for text in row["permissions"].split()]
+
+
+def permission_arrays(permissions):
+    """One array per procedure that needs some: its permissions, the one for results last."""
+    for row in permissions:
+        needed = permissions_of(row)
+        if row["results"] != "-":
+            needed.append(parse_permission(row["results"]))
+        if needed:
+            items = ", ".join(f'{{"{owner}", "{name}", {mask}u, {value}u}}' for owner, name, _, mask, value in needed)
+            yield f'constexpr Permission k{PREFIX[row["program"]]}{camel(row["name"].lower())}Permissions[] = {{{items}}};'
+
+
+def subject(row, permissions):
+    """A function that reads from the arguments what the permissions are asked about."""
+    fields = [name for name, _ in split_fields(row["args_or_message"])] if row["args_or_message"] != "-" else []
+    sets = []
+    if "dom:remote_nonnull_domain" in row["args_or_message"].split(", "):
+        sets.append("subject.domain = std::move(args.dom);")
+    argument = {field for _, _, field, _, _ in permissions if field}
+    for field in argument:
+        if field not in fields:
+            raise SystemExit(f"{row['name']} has no argument '{field}'")
+        sets.append(f"subject.argument = static_cast<std::uint32_t>(args.{field});")
+    if not sets:
+        return "nullptr"
+    name = PREFIX[row["program"]] + camel(row["name"].lower())
+    return (f"[](std::string_view payload) {{ proc::{name}::Args args; Decoder in(payload); args.decode(in); "
+            f"CallSubject subject; {' '.join(sets)} return subject; }}")
+
+
+def access_facts(row, permissions):
+    found = permissions.get((row["program"], row["name"]))
+    if not found:
+        return "false, {}, nullptr, nullptr"
+    array = f'k{PREFIX[row["program"]]}{camel(row["name"].lower())}Permissions'
+    needed = permissions_of(found)
+    span = f"{{{array}, {len(needed)}}}" if needed else "{}"
+    results = f"&{array}[{len(needed)}]" if found["results"] != "-" else "nullptr"
+    return f"true, {span}, {results}, {subject(row, needed)}"
+
+
+def facts(row, permissions):
     read_only = row["readonly_ok"].removesuffix("(inferred)")
     access = {"no": "Refused", "conditional": "Conditional"}.get(read_only, "Allowed")
     direction = row["stream"].split(":")[0]
@@ -320,7 +377,8 @@ def facts(row):
     return (f'  {{k{row["program"].capitalize()}Program, {row["number"]}, "{name}", "{name if api == "-" else api}", '
             f'ReadOnlyAccess::{access}, {boolean(row["needs_auth"] == "yes")}, {boolean(row["priority"] == "high")}, '
             f'StreamDirection::{stream}, {boolean("c2s" in row["passes_fds"])}, {boolean("s2c" in row["passes_fds"])}, '
-            f'{boolean(row["event"] == "yes")}, {family(row)}, Subdriver::{SUBDRIVER.get(row["subdriver"], "None")}}},')
+            f'{boolean(row["event"] == "yes")}, {family(row)}, Subdriver::{SUBDRIVER.get(row["subdriver"], "None")}, '
+            f'{access_facts(row, permissions)}}},')
 
 
 def visits(procedures):
@@ -336,10 +394,15 @@ def visits(procedures):
     return lines
 
 
-def procedure_facts(procedures):
-    lines = [NOTICE, '#include "rpc/protocol.hpp"', "namespace rpc {", "namespace {",
-             "constexpr ProcedureInfo kProcedures[] = {"]
-    lines += [facts(row) for row in procedures if row["program"] in PROGRAMS]
+def procedure_facts(procedures, permissions):
+    by_name = {(row["program"], row["name"]): row for row in permissions}
+    unknown = by_name.keys() - {(row["program"], row["name"]) for row in procedures}
+    if unknown:
+        raise SystemExit(f"permissions of unknown procedures: {unknown}")
+    lines = [NOTICE, '#include "rpc/protocol.hpp"', "namespace rpc {", "namespace {"]
+    lines += list(permission_arrays(permissions))
+    lines += ["constexpr ProcedureInfo kProcedures[] = {"]
+    lines += [facts(row, by_name) for row in procedures if row["program"] in PROGRAMS]
     lines += ["};", "}  // namespace", "std::span<const ProcedureInfo> procedures() { return kProcedures; }",
               "}  // namespace rpc"]
     return lines
@@ -352,7 +415,7 @@ def write_if_changed(path, lines):
 
 
 def main():
-    types_path, procedures_path, output = sys.argv[1:]
+    types_path, procedures_path, permissions_path, output = sys.argv[1:]
     types, procedures = Types(read_table(types_path)), read_table(procedures_path)
     output = pathlib.Path(output)
     structs = types.ordered_structs()
@@ -362,7 +425,7 @@ def main():
             "protocol_visit.gen.hpp": visits(procedures),
             "protocol_codec_1.gen.cpp": codec(types, structs[:half], True),
             "protocol_codec_2.gen.cpp": codec(types, structs[half:], False),
-            "protocol_procedures.gen.cpp": procedure_facts(procedures)}.items():
+            "protocol_procedures.gen.cpp": procedure_facts(procedures, read_table(permissions_path))}.items():
         write_if_changed(output / name, lines)
 
 

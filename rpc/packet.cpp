@@ -65,11 +65,11 @@ void PacketReader::feed(std::string_view bytes, base::Fd fd) {
   if (fd && !bytes.empty()) fds_.emplace_back(discarded_ + buffer_.size() - 1, std::move(fd));
 }
 
-bool PacketReader::next(Packet& packet) {
+bool PacketReader::next(Packet& packet, std::size_t most) {
   const std::string_view rest = std::string_view(buffer_).substr(start_);
   if (rest.size() < 4) return false;
   const std::size_t length = Decoder(rest).get_u32();
-  if (length < kPacketOverhead || length > kMaxPacketBytes) broken("packet length ", length, " is out of range");
+  if (length < kPacketOverhead || length > most) broken("packet length ", length, " is out of range");
   if (!fds_.empty() && fds_.front().first < discarded_ + start_ + std::min(length, rest.size()))
     broken("descriptor in the middle of a packet");
   if (rest.size() < length) return false;

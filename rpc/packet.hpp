@@ -51,8 +51,9 @@ class PacketReader {
   /// What one recvmsg(2) returned; `fd` came with the last of these bytes (unix(7): a read ends after the descriptor's
   /// byte).
   void feed(std::string_view bytes, base::Fd fd = {});
-  /// Takes the next complete packet with its descriptors; false when more bytes are needed.
-  bool next(Packet& packet);
+  /// Takes the next complete packet with its descriptors; false when more bytes are needed. Throws at the length word
+  /// of one that is larger than `most` bytes.
+  bool next(Packet& packet, std::size_t most = kMaxPacketBytes);
   std::size_t buffered() const { return buffer_.size() - start_; }
 
  private:

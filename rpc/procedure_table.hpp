@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -27,11 +28,18 @@ struct Call {
   std::uint32_t serial = 0;
   std::vector<base::Fd> fds_in;
   std::vector<base::Fd> fds_out;
+  /// What the guard found out for the handler (Server::guard).
+  std::shared_ptr<const void> granted;
   /// Set by handlers of stream procedures: becomes the stream's local end once the reply is queued.
   std::unique_ptr<StreamPeer> stream_peer;
   /// Runs on the loop thread right after the reply was queued (or the call failed to be sent).
   std::function<void()> after_reply;
 };
+
+/// Decides whether a call may run: `decided` gets nullptr for yes, else what refuses it; once, on the loop thread, at
+/// once or later. The call and its payload stay until then.
+using Guard = std::function<void(Call& call, const ProcedureInfo& info, std::string_view payload,
+                                 std::function<void(const base::Error*)> decided)>;
 
 class ProcedureTable {
  public:

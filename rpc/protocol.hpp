@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -40,6 +41,15 @@ enum class Subdriver { None, Network, Storage, NodeDevice, Nwfilter, Secret, Int
 inline constexpr auto kFromDomainSnapshot = static_cast<base::From>(VIR_FROM_DOMAIN_SNAPSHOT);
 inline constexpr auto kFromDomainCheckpoint = static_cast<base::From>(VIR_FROM_DOMAIN_CHECKPOINT);
 
+/// What one of libvirt's access drivers is asked about: may the caller do `name` to the `object`?
+struct Permission {
+  std::string_view object, name;  // as polkit spells them: "connect" or "domain", "open-device"
+  std::uint32_t mask, unless;     // needed if there is no mask, or the call's argument under it is not `unless`
+  bool needed(std::uint32_t argument) const { return mask == 0 || (argument & mask) != unless; }
+};
+
+struct CallSubject;
+
 struct ProcedureInfo {
   std::uint32_t program;
   std::int32_t number;
@@ -54,6 +64,11 @@ struct ProcedureInfo {
   bool is_event;
   base::From family;  // the error domain of "not supported" and "read only"
   Subdriver subdriver;
+  bool permissions_known;  // false: nobody may, where permissions are asked for
+  std::span<const Permission> permissions;
+  const Permission* results;  // on each object, for it to be part of the answer; nullptr: the answer is not a list
+  /// What the permissions are about, from the arguments; nullptr: nothing of them matters. Throws as decode().
+  CallSubject (*subject)(std::string_view payload);
 };
 
 /// Every procedure and event of REMOTE, LXC, QEMU and ADMIN, by program and then by number.
@@ -62,3 +77,12 @@ std::span<const ProcedureInfo> procedures();
 }  // namespace rpc
 
 #include "rpc/protocol.gen.hpp"
+
+namespace rpc {
+
+struct CallSubject {
+  std::optional<NonnullDomain> domain;
+  std::uint32_t argument = 0;  // the one that Permission::mask is about
+};
+
+}  // namespace rpc

@@ -57,12 +57,14 @@ void require_no_authentication(const Packet& packet) {
 
 }  // namespace
 
-Relay::Relay(RelayClient& client, base::Fd socket, const std::string& uri, const PeerCredentials& peer, bool read_only)
-    : client_(client), socket_(std::move(socket)) {
+Relay::Relay(RelayClient& client, RelayedEvents& events, base::Fd socket, const std::string& uri,
+             const PeerCredentials& peer, bool read_only)
+    : client_(client), events_(events), socket_(std::move(socket)) {
   steps_.push_back({proc::AuthList::kNumber, {}});
   steps_.push_back(
       {proc::ConnectOpen::kNumber, encoded_arguments<proc::ConnectOpen>({uri, read_only ? kReadOnlyFlag : 0})});
   steps_.push_back({proc::ConnectSetIdentity::kNumber, encoded_arguments<proc::ConnectSetIdentity>(identity_of(peer))});
+  for (const auto& one : events_.begin_again()) steps_.push_back({one.procedure, one.arguments, one.here});
   next_step();
 }
 
@@ -70,7 +72,7 @@ Relay::Relay(RelayClient& client, base::Fd socket, const std::string& uri, const
 
 void Relay::next_step() {
   if (steps_.empty()) {
-    for (auto& packet : std::exchange(waiting_, {})) send(std::move(packet));
+    for (const auto& [header, arguments] : std::exchange(waiting_, {})) send_call(header, arguments);
     return;
   }
   PacketHeader header;
@@ -83,12 +85,17 @@ void Relay::next_step() {
 void Relay::forward(const PacketHeader& call, bool opens_stream, std::string_view payload) {
   PacketHeader header = call.answer(NetMessageType::Call, NetMessageStatus::Ok);
   header.serial = next_serial_++;
-  calls_.emplace(header.serial, Call{call, opens_stream});
-  std::string packet = format_packet(header, payload);
+  const bool of_events = RelayedEvents::registers(call.procedure) || RelayedEvents::deregisters(call.procedure);
+  calls_.emplace(header.serial, Call{call, opens_stream, false, of_events ? std::string(payload) : std::string()});
   if (steps_.empty())
-    send(std::move(packet));
+    send_call(header, payload);
   else
-    waiting_.push_back(std::move(packet));
+    waiting_.emplace_back(header, payload);
+}
+
+void Relay::send_call(const PacketHeader& header, std::string_view arguments) {
+  const bool ends = RelayedEvents::deregisters(header.procedure);
+  send(ends ? format_packet(header, events_.outgoing(arguments)) : format_packet(header, arguments));
 }
 
 bool Relay::take_stream_packet(const Packet& packet) {
@@ -163,12 +170,16 @@ void Relay::on_packet(const Packet& packet) {
   }
   if (header.is(NetMessageType::Stream) || header.is(NetMessageType::StreamHole)) return on_stream_packet(packet);
   if (header.is(NetMessageType::Message) && header.program == kRemoteProgram)
-    client_.deliver(format_packet(header, packet.payload));
+    if (const auto message = events_.incoming(packet.payload)) client_.deliver(format_packet(header, *message));
 }
 
 void Relay::on_step_reply(const Packet& packet) {
   const std::int32_t step = packet.header.procedure;
-  if (step == proc::AuthList::kNumber)
+  if (const auto renewed = steps_.front().renews; renewed && packet.header.is(NetMessageStatus::Ok))
+    events_.renew(*renewed, packet.payload);
+  else if (renewed)
+    events_.drop(*renewed);  // what it was about has gone
+  else if (step == proc::AuthList::kNumber)
     require_no_authentication(packet);
   else if (!packet.header.is(NetMessageStatus::Ok))
     return step == proc::ConnectOpen::kNumber && is_error(packet, base::Code::NoConnect) ? end_without_driver()
@@ -183,13 +194,18 @@ void Relay::on_reply(const Packet& packet) {
   Call& call = found->second;
   const bool good = packet.header.is(NetMessageStatus::Ok);
   const PacketHeader header = call.header;
+  std::string answer(packet.payload);
+  if (good && RelayedEvents::registers(header.procedure))
+    answer = events_.add(header.procedure, std::move(call.arguments), packet.payload);
+  else if (good && RelayedEvents::deregisters(header.procedure))
+    events_.drop(RelayedEvents::number_in(call.arguments));
   if (good && call.opens_stream) {
     call.streaming = true;
     streams_.insert_or_assign(header.serial, found->first);
   } else {
     calls_.erase(found);
   }
-  client_.deliver_reply(header, good ? NetMessageStatus::Ok : NetMessageStatus::Error, packet.payload);
+  client_.deliver_reply(header, good ? NetMessageStatus::Ok : NetMessageStatus::Error, answer);
 }
 
 void Relay::on_stream_packet(const Packet& packet) {

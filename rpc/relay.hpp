@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -16,6 +18,7 @@
 #include "rpc/out_queue.hpp"
 #include "rpc/packet.hpp"
 #include "rpc/procedure_table.hpp"
+#include "rpc/relayed_events.hpp"
 
 namespace rpc {
 
@@ -37,8 +40,9 @@ class RelayClient {
 
 class Relay {
  public:
-  /// `socket` is connected and non-blocking.
-  Relay(RelayClient& client, base::Fd socket, const std::string& uri, const PeerCredentials& peer, bool read_only);
+  /// `socket` is connected and non-blocking. What `events` has is asked for again first.
+  Relay(RelayClient& client, RelayedEvents& events, base::Fd socket, const std::string& uri,
+        const PeerCredentials& peer, bool read_only);
 
   void forward(const PacketHeader& call, bool opens_stream, std::string_view payload);
   /// False when the packet belongs to no open stream of this relay.
@@ -63,14 +67,17 @@ class Relay {
     PacketHeader header;  // as the client sent it
     bool opens_stream = false;
     bool streaming = false;
+    std::string arguments;  // of one that asks for events, or for no more of them
   };
   struct Step {
     std::int32_t procedure;
     std::string arguments;
+    std::optional<std::int32_t> renews = {};  // the client's number of a registration
   };
   using Calls = std::map<std::uint32_t, Call>;
 
   void next_step();
+  void send_call(const PacketHeader& header, std::string_view arguments);
   void send(std::string packet);
   void take_packets();
   void on_packet(const Packet& packet);
@@ -83,16 +90,17 @@ class Relay {
   void end_without_driver();
 
   RelayClient& client_;
+  RelayedEvents& events_;
   base::Fd socket_;
   PacketReader reader_;
   OutQueue out_;
   std::deque<Step> steps_;  // what comes before the first call: authentication, opening; the first one is under way
   std::uint32_t step_serial_ = 0;
   std::uint32_t next_serial_ = 0;
-  std::vector<std::string> waiting_;                // calls made before it was open
-  Calls calls_;                                     // and open streams, by the serial used here
-  std::map<std::uint32_t, std::uint32_t> streams_;  // the client's serial → the one used here
-  bool ended_ = false;                              // nothing more will come
+  std::vector<std::pair<PacketHeader, std::string>> waiting_;  // calls made before it was open
+  Calls calls_;                                                // and open streams, by the serial used here
+  std::map<std::uint32_t, std::uint32_t> streams_;             // the client's serial → the one used here
+  bool ended_ = false;                                         // nothing more will come
   bool held_ = false;
   bool over_ = false;
 };

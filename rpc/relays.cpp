@@ -1,9 +1,25 @@
 #include "rpc/relays.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "base/log.hpp"
+
 namespace rpc {
+namespace {
+
+constexpr std::chrono::seconds kRetryPause{1};
+
+}  // namespace
+
+Relays::Upstreams::iterator Relays::open(const RelayRoute& route) {
+  base::Fd socket = route.connect(owner_->read_only());
+  if (!socket) return relays_.end();
+  auto relay = std::make_unique<Relay>(client_, events_[&route], std::move(socket), route.uri, owner_->peer(),
+                                       owner_->read_only());
+  return relays_.emplace(&route, Upstream{std::move(relay), {}}).first;
+}
 
 bool Relays::forward(const RelayRoute& route, const Connection& client, const PacketHeader& call, bool opens_stream,
                      std::string_view payload) {
@@ -12,12 +28,9 @@ bool Relays::forward(const RelayRoute& route, const Connection& client, const Pa
     relays_.erase(found);
     found = relays_.end();
   }
-  if (found == relays_.end()) {
-    base::Fd socket = route.connect(client.read_only());
-    if (!socket) return false;
-    auto relay = std::make_unique<Relay>(client_, std::move(socket), route.uri, client.peer(), client.read_only());
-    found = relays_.emplace(&route, Upstream{std::move(relay), {}}).first;
-  }
+  owner_ = &client;
+  if (found == relays_.end()) found = open(route);
+  if (found == relays_.end()) return false;
   found->second.relay->forward(call, opens_stream, payload);
   return true;
 }
@@ -29,6 +42,36 @@ bool Relays::take_stream_packet(const Packet& packet) {
 void Relays::settle() {
   for (auto& [route, upstream] : relays_) upstream.relay->settle();
   std::erase_if(relays_, [](const auto& entry) { return entry.second.relay->over(); });
+  if (!lacks_events()) retry_ = {};
+  if (lacks_events() && !retry_)
+    retry_ = loop_.after(kRetryPause, [this] {
+      in_turn_([this] {
+        retry_ = {};
+        reopen();
+      });
+    });
+}
+
+bool Relays::lacks_events() const {
+  return std::ranges::any_of(
+      events_, [&](const auto& entry) { return !entry.second.empty() && !relays_.contains(entry.first); });
+}
+
+void Relays::reopen() {
+  for (const auto& [route, events] : events_) {
+    if (events.empty() || relays_.contains(route)) continue;
+    try {
+      open(*route);
+    } catch (const base::Error& error) {
+      base::log::info("events of '{}' are still missing: {}", route->uri, error.message());
+    }
+  }
+}
+
+void Relays::clear() {
+  retry_ = {};
+  relays_.clear();
+  events_.clear();
 }
 
 void Relays::update_watches() {

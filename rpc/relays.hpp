@@ -1,4 +1,5 @@
-// The relays of one client: made when first needed, watched, and dropped when over. Loop thread only.
+// The relays of one client: made when first needed, watched, and dropped when over; made again by itself when the
+// client waits for events of a daemon that has gone. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -28,7 +29,7 @@ class Relays {
   bool congested() const;
   /// Something waits for the client to have room.
   bool hold_input() const;
-  void clear() { relays_.clear(); }
+  void clear();
 
  private:
   struct Upstream {
@@ -36,13 +37,21 @@ class Relays {
     base::Watch watch;  // ends before the descriptor it watches
     std::uint32_t watched_events = 0;
   };
+  using Upstreams = std::map<const RelayRoute*, Upstream>;
+  /// The end when nobody is there.
+  Upstreams::iterator open(const RelayRoute& route);
+  bool lacks_events() const;
+  void reopen();
   void update_watch(Upstream& upstream);
 
   base::EventLoop& loop_;
   std::vector<char>& read_buffer_;
   RelayClient& client_;
   InTurn in_turn_;
-  std::map<const RelayRoute*, Upstream> relays_;
+  const Connection* owner_ = nullptr;
+  std::map<const RelayRoute*, RelayedEvents> events_;  // outlive the relays, which use them
+  Upstreams relays_;
+  base::Watch retry_;
 };
 
 }  // namespace rpc

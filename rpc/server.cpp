@@ -1,9 +1,11 @@
 #include "rpc/server.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <mutex>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -35,16 +37,21 @@ struct Server::Impl {
             .table = table,
             .limits = limits,
             .read_buffer = std::vector<char>(kReadBufferBytes),
+            .guard = owner.guard,
             .submit = [this](Priority priority, std::function<void()> work) { pool.submit(priority, std::move(work)); },
             .complete = [this](std::function<void()> result) { complete(std::move(result)); },
             .on_authenticated =
                 [this](ClientConnection& connection) {
                   anonymous.erase(connection.id());
-                  resume_listeners();
+                  start_waiting();
                 },
             .on_gone = [this](ClientConnection& connection) { forget(connection.id()); }} {}
 
   bool has_room() const;
+  /// May `uid` have one more of `most`, of which it has `has`? No single user takes them all from the others.
+  static bool within_share(uid_t uid, std::size_t has, unsigned most);
+  std::size_t count_anonymous_of(uid_t uid) const;
+  void start_waiting();
   void add_client(base::Fd socket, PeerCredentials peer, SocketAccess access);
   void forget(std::uint64_t id);
   void resume_listeners();
@@ -54,14 +61,17 @@ struct Server::Impl {
   void shut_down();
 
   Server& server;
-  const ServerLimits limits;
+  ServerLimits limits;
   base::EventLoop& loop;
   WorkerPool pool;
   ConnectionHost host;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::map<std::uint64_t, std::shared_ptr<ClientConnection>> connections;
-  std::set<std::uint64_t> anonymous;  // those that have not authenticated
+  std::map<uid_t, std::size_t> clients_of;
+  std::map<std::uint64_t, uid_t> anonymous;               // those that have not authenticated, by id
+  std::deque<std::shared_ptr<ClientConnection>> waiting;  // for room to authenticate: nothing is read from them
   std::uint64_t next_id = 1;
+  uid_t crowded = 0;  // whose clients were turned away last: said once in the log
   bool stopped = false;
 
   // Posted closures look at this first: the loop may run them when the server is no more.
@@ -71,26 +81,63 @@ struct Server::Impl {
 };
 
 bool Server::Impl::has_room() const {
-  return connections.size() < limits.max_clients && anonymous.size() < limits.max_anonymous_clients;
+  return connections.size() < limits.max_clients;
+}
+
+bool Server::Impl::within_share(uid_t uid, std::size_t has, unsigned most) {
+  return has < most && (uid == 0 || uid == ::geteuid() || has < (most + 1) / 2);
+}
+
+std::size_t Server::Impl::count_anonymous_of(uid_t uid) const {
+  return static_cast<std::size_t>(
+      std::count_if(anonymous.begin(), anonymous.end(), [uid](const auto& one) { return one.second == uid; }));
+}
+
+void Server::Impl::start_waiting() {
+  for (auto& connection : std::exchange(waiting, {})) {
+    const uid_t uid = connection->peer().uid;
+    if (anonymous.size() >= limits.max_anonymous_clients ||
+        !within_share(uid, count_anonymous_of(uid), limits.max_anonymous_clients)) {
+      waiting.push_back(std::move(connection));
+      continue;
+    }
+    anonymous.emplace(connection->id(), uid);
+    connection->start();
+  }
 }
 
 void Server::Impl::add_client(base::Fd socket, PeerCredentials peer, SocketAccess access) {
+  std::size_t& has = clients_of[peer.uid];
+  if (!within_share(peer.uid, has, limits.max_clients)) {
+    if (std::exchange(crowded, peer.uid) != peer.uid)
+      base::log::warning("clients of uid {} are turned away: it has {} of {}", peer.uid, has, limits.max_clients);
+    return;
+  }
+  ++has;
   const auto connection = std::make_shared<ClientConnection>(host, std::move(socket), next_id++, peer, access);
   connections.emplace(connection->id(), connection);
   try {
     if (server.on_connection) server.on_connection(*connection);
-    connection->start();
+    if (connection->authenticated())
+      connection->start();
+    else
+      waiting.push_back(connection);
+    start_waiting();
   } catch (const std::exception& error) {
     return connection->close(error.what());
   }
-  if (!connection->authenticated()) anonymous.insert(connection->id());
   notify_count();
 }
 
 void Server::Impl::forget(std::uint64_t id) {
-  connections.erase(id);
+  if (const auto found = connections.find(id); found != connections.end()) {
+    const auto of = clients_of.find(found->second->peer().uid);
+    if (--of->second == 0) clients_of.erase(of);
+    connections.erase(found);
+  }
   anonymous.erase(id);
   if (stopped) return;
+  start_waiting();
   resume_listeners();
   notify_count();
 }
@@ -104,14 +151,13 @@ void Server::Impl::notify_count() const {
 }
 
 void Server::Impl::complete(std::function<void()> result) {
-  {
-    const std::scoped_lock lock(completed_mutex);
-    completed.push_back(std::move(result));
-    if (completed.size() > 1) return;  // the loop has been told
-  }
-  loop.post([this, guard = alive] {
-    if (*guard) run_completed();
-  });
+  const std::scoped_lock lock(completed_mutex);
+  // Told first: without memory for that nothing has happened, and a loop that finds nothing yet is not harmed.
+  if (completed.empty())
+    loop.post([this, guard = alive] {
+      if (*guard) run_completed();
+    });
+  completed.push_back(std::move(result));
 }
 
 void Server::Impl::run_completed() {
@@ -132,6 +178,7 @@ void Server::Impl::run_completed() {
 void Server::Impl::shut_down() {
   if (std::exchange(stopped, true)) return;
   listeners.clear();
+  waiting.clear();
   pool.finish();
   run_completed();
   while (!connections.empty()) {
@@ -159,6 +206,56 @@ void Server::listen(base::Fd socket, SocketAccess access) {
 
 std::size_t Server::connection_count() const {
   return impl_->connections.size();
+}
+
+namespace {
+
+ClientFacts facts_of(const ClientConnection& connection) {
+  return {connection.id(), connection.since(), connection.peer(), connection.read_only()};
+}
+
+}  // namespace
+
+std::vector<ClientFacts> Server::clients() const {
+  std::vector<ClientFacts> found;
+  for (const auto& [id, connection] : impl_->connections) found.push_back(facts_of(*connection));
+  return found;
+}
+
+std::optional<ClientFacts> Server::find_client(std::uint64_t id) const {
+  const auto found = impl_->connections.find(id);
+  if (found == impl_->connections.end()) return std::nullopt;
+  return facts_of(*found->second);
+}
+
+bool Server::disconnect(std::uint64_t id) {
+  const auto found = impl_->connections.find(id);
+  if (found == impl_->connections.end()) return false;
+  found->second->drop("an administrator disconnected it");
+  return true;
+}
+
+const ServerLimits& Server::limits() const {
+  return impl_->limits;
+}
+
+void Server::set_client_limits(unsigned max_clients, unsigned max_anonymous_clients) {
+  impl_->limits.max_clients = max_clients;
+  impl_->limits.max_anonymous_clients = max_anonymous_clients;
+  impl_->start_waiting();
+  impl_->resume_listeners();
+}
+
+std::size_t Server::anonymous_count() const {
+  return impl_->anonymous.size() + impl_->waiting.size();
+}
+
+WorkerFigures Server::workers() const {
+  return impl_->pool.figures();
+}
+
+void Server::set_worker_limits(WorkerLimits limits) {
+  impl_->pool.set_limits(limits);
 }
 
 void Server::run_on_worker(std::function<void()> work) {

@@ -15,6 +15,17 @@ namespace rpc {
 
 enum class Priority { Ordinary, High };
 
+/// How many threads there may be, and how many ordinary ones are kept even when nobody needs them.
+struct WorkerLimits {
+  unsigned min = 0, max = 1, priority = 0;
+  bool operator==(const WorkerLimits&) const = default;
+};
+struct WorkerFigures {
+  WorkerLimits limits;
+  unsigned running = 0, idle = 0;  // ordinary threads
+  std::size_t waiting = 0;         // jobs
+};
+
 class WorkerPool {
  public:
   WorkerPool(unsigned workers, unsigned priority_workers);
@@ -24,8 +35,25 @@ class WorkerPool {
 
   /// Any thread. `work` must not throw. Ignored after finish().
   void submit(Priority priority, std::function<void()> work);
+  WorkerFigures figures() const;
+  /// Threads that are now too many end when they have nothing to do. `max` is at least 1 and not below `min`.
+  void set_limits(WorkerLimits limits);
   /// Runs what was submitted to its end and joins the threads.
   void finish();
+
+  /// While there is one, the worker that made it does not count: it waits for another's work, and a worker more may run
+  /// meanwhile, so that those who wait for one stuck domain hold up nobody else. On other threads without effect.
+  class Waiting {
+   public:
+    Waiting();
+    ~Waiting();
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    WorkerPool* pool_;
+    bool counted_ = false;
+  };
 
  private:
   struct Job {
@@ -39,18 +67,24 @@ class WorkerPool {
     std::condition_variable wake;
   };
 
-  void start(Kind& kind);
+  bool start(Kind& kind);
+  /// A worker that ends, with mutex_ held. Returns the one that ended before it, for it to join without the mutex: so
+  /// none keeps its stack for longer than until the next one ends.
+  std::thread leave();
   void run(Kind& kind);
   bool take(const Kind& kind, Job& job);
   bool has_work(const Kind& kind) const;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  unsigned min_ = 0;
   Kind ordinary_;
   Kind priority_;
+  unsigned waiting_ = 0;     // workers that do not count
   std::deque<Job> jobs_[2];  // by Priority
   std::uint64_t next_number_ = 0;
   bool finishing_ = false;
   std::vector<std::thread> threads_;
+  std::thread ended_;
 };
 
 }  // namespace rpc
