@@ -156,6 +156,7 @@ struct Filesystem {
   std::optional<unsigned> fmode, dmode;  // stored only
   std::optional<Element> address;        // stored only
   std::optional<std::uint64_t> space_hard_limit_bytes, space_soft_limit_bytes;
+  std::string alias;            // live only: fs0 ..., unless the user has given one (see alias_of)
   std::vector<Element> others;  // binary, the rest of driver and source: stored only
   bool operator==(const Filesystem&) const = default;
 };
@@ -201,7 +202,13 @@ struct InterfaceEthernet {
   std::vector<Route> host_routes;
   bool operator==(const InterfaceEthernet&) const = default;
 };
-/// Types that are stored and refused at start (user, server, client, mcast, udp, internal, vhostuser, hostdev ...).
+/// A network card of the host, which moves into the container.
+struct InterfaceHostDevice {
+  std::optional<Element> address;           // of its bus; absent: refused at start
+  std::string network, portgroup, port_id;  // live only: the network that handed it out
+  bool operator==(const InterfaceHostDevice&) const = default;
+};
+/// Types that are stored and refused at start (user, server, client, mcast, udp, internal, vhostuser ...).
 struct InterfaceOther {
   std::string type;
   std::map<std::string, std::string> source;
@@ -256,7 +263,9 @@ struct PortSettings {
 };
 
 struct Interface {
-  std::variant<InterfaceOther, InterfaceBridge, InterfaceNetwork, InterfaceDirect, InterfaceEthernet> source;
+  std::variant<InterfaceOther, InterfaceBridge, InterfaceNetwork, InterfaceDirect, InterfaceEthernet,
+               InterfaceHostDevice>
+      source;
   MacAddress mac;                   // all zero until apply_defaults makes one up
   std::string mac_type, mac_check;  // stored only
   std::string target_dev;           // host side; live: the real name
@@ -294,6 +303,7 @@ struct Disk {
   std::string target, bus;
   bool readonly = false;
   std::optional<DriveAddress> address;
+  std::string alias;            // live only: disk0 ..., unless the user has given one (see alias_of)
   std::vector<Element> others;  // iotune, serial, boot ..., the rest of driver and target, own attributes: stored only
   bool operator==(const Disk&) const = default;
 };
@@ -320,6 +330,7 @@ struct HostDevice {
   std::optional<UsbAddress> usb_address;
   std::vector<IpAddress> ips;  // type net
   std::vector<Route> routes;
+  std::string alias;            // live only: hostdev0 ..., likewise
   std::vector<Element> others;  // source of other types, driver, address ..., own attributes: stored only
   bool operator==(const HostDevice&) const = default;
 };
@@ -332,8 +343,6 @@ struct Console {
   std::vector<Element> others;  // source (types but pty), protocol, log: stored only
   bool operator==(const Console&) const = default;
 };
-
-enum class SeccompProfile { Default, Unconfined };
 
 /// overlayfs over the root's source, which stays as it is. The changes are kept in "upper" below `directory`, or,
 /// without one, in memory until the stop.
@@ -359,11 +368,12 @@ struct ResourceLimit {
 
 /// What libvirt's own elements cannot say: <lxcell:container>.
 struct Extension {
-  SeccompProfile seccomp = SeccompProfile::Default;
+  std::string seccomp = "default";  // "strict", "unconfined", or the absolute path of an OCI profile
   std::optional<std::uint64_t> pids_limit;
   std::vector<ResourceLimit> resource_limits;
   std::optional<RootOverlay> overlay;
   std::optional<AutomaticIdMap> idmap;
+  bool host_ids = false;  // no user namespace, even where the daemon gives one to whoever names no ids
   bool operator==(const Extension&) const = default;
 };
 

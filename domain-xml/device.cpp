@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "domain-xml/parse_parts.hpp"
 #include "domain-xml/stored.hpp"
+#include "domain-xml/values.hpp"
 
 namespace domain_xml {
 
@@ -50,20 +51,26 @@ std::string user_alias(const std::vector<Element>& others) {
 struct AliasOf {
   std::string operator()(const OtherDevice&) const { return {}; }
   std::string operator()(const Console& console) const { return console.alias; }
-  std::string operator()(const Interface& interface) const {
-    return interface.alias.empty() ? user_alias(interface.others) : interface.alias;
-  }
   template <typename Kind>
   std::string operator()(const Kind& device) const {
-    return user_alias(device.others);
+    return device.alias.empty() ? user_alias(device.others) : device.alias;
   }
 };
 
 /// The alias that a client copied from a running domain tells which of its devices is meant.
 Interface parse_wanted_interface(const Node& node) {
   Interface interface = parse_interface(node, Source::Config);
-  if (!has_stored(interface.others, "alias")) interface.alias = node.child("alias").attribute_text("name");
+  interface.alias = driver_alias(node, interface.others);
   return interface;
+}
+
+/// A client tells which it means by its number, as the port of its target or in the alias it runs with.
+Console parse_wanted_console(const Node& node) {
+  Console console = parse_console(node, Source::Config);
+  console.alias = node.child("alias").attribute_text("name");
+  const std::string port = node.child("target").attribute_text("port");
+  if (console.alias.empty() && !port.empty()) console.alias = console_alias(parse_number<unsigned>(port).value_or(0));
+  return console;
 }
 
 struct KindOf {
@@ -81,17 +88,21 @@ Device parse_device(std::string_view xml) {
   const Document document(xml, kSourceName);
   const Node node = document.root();
   const std::string kind = node.name();
-  if (kind == "disk") return parse_disk(node);
-  if (kind == "filesystem") return parse_filesystem(node);
+  if (kind == "disk") return parse_disk(node, Source::Config);
+  if (kind == "filesystem") return parse_filesystem(node, Source::Config);
   if (kind == "interface") return parse_wanted_interface(node);
-  if (kind == "hostdev") return parse_host_device(node);
-  if (kind == "console") return parse_console(node, Source::Config);
+  if (kind == "hostdev") return parse_host_device(node, Source::Config);
+  if (kind == "console") return parse_wanted_console(node);
   if (!is_other_device(kind)) fail_from(From::Domain, Code::ConfigUnsupported, "unknown device type '", kind, "'");
   return OtherDevice{kind};
 }
 
 void apply_defaults(Device& device, const DefaultsContext& context) {
   std::visit(Completion{context}, device);
+}
+
+std::string console_alias(std::size_t number) {
+  return "console" + std::to_string(number);
 }
 
 std::string device_kind(const Device& device) {

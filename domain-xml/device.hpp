@@ -29,6 +29,8 @@ void apply_defaults(Device& device, const DefaultsContext& context);
 
 /// The user's alias, or the one it runs with; "" for none.
 std::string alias_of(const Device& device);
+/// Of the console with this number: console0 ...
+std::string console_alias(std::size_t number);
 /// The name of its element.
 std::string device_kind(const Device& device);
 

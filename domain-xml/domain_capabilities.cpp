@@ -28,19 +28,25 @@ void write_cpu(Writer& writer) {
 
 void write_devices(Writer& writer) {
   writer.open("devices");
-  write_unsupported(writer, "disk");
+  writer.open("disk").attribute("supported", "yes");
+  write_enum(writer, "diskDevice", {"disk"});
+  writer.close();
   write_unsupported(writer, "graphics");
   write_unsupported(writer, "video");
-  write_unsupported(writer, "hostdev");
+  writer.open("hostdev").attribute("supported", "yes");
+  write_enum(writer, "mode", {"subsystem", "capabilities"});
+  write_enum(writer, "subsysType", {"usb"});
+  write_enum(writer, "capsType", {"storage", "misc", "net"});
+  writer.close();
   write_unsupported(writer, "rng");
   writer.open("filesystem").attribute("supported", "yes");
-  write_enum(writer, "type", {"mount", "bind", "ram"});
+  write_enum(writer, "type", {"mount", "bind", "file", "block", "ram"});
   writer.close();
   write_unsupported(writer, "tpm");
   write_unsupported(writer, "redirdev");
   write_unsupported(writer, "channel");
   writer.open("interface").attribute("supported", "yes");
-  write_enum(writer, "type", {"bridge", "ethernet"});
+  write_enum(writer, "type", {"bridge", "network", "direct", "ethernet", "hostdev"});
   writer.close();
   writer.open("console").attribute("supported", "yes");
   write_enum(writer, "type", {"pty"});
@@ -50,7 +56,7 @@ void write_devices(Writer& writer) {
 
 }  // namespace
 
-std::string format_domain_capabilities(const DomainCapabilitiesQuestion& question, const DomainCapabilitiesHost& host) {
+void require_offered(const DomainCapabilitiesQuestion& question, const DomainCapabilitiesHost& host) {
   if (!question.type.empty() && question.type != "lxc")
     base::fail(Code::InvalidArg, "unknown virttype '", question.type, "', this driver has 'lxc'");
   if (!question.arch.empty() && question.arch != host.arch && question.arch != sibling_arch(host.arch))
@@ -59,6 +65,10 @@ std::string format_domain_capabilities(const DomainCapabilitiesQuestion& questio
     base::fail(Code::InvalidArg, "unknown emulator '", question.emulator, "', this driver has '", host.emulator, "'");
   if (!question.machine.empty())
     base::fail(Code::InvalidArg, "containers have no machine types, not even '", question.machine, "'");
+}
+
+std::string format_domain_capabilities(const DomainCapabilitiesQuestion& question, const DomainCapabilitiesHost& host) {
+  require_offered(question, host);
   Writer writer;
   writer.open("domainCapabilities");
   writer.leaf("path", host.emulator).leaf("domain", "lxc");

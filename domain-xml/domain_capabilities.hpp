@@ -17,6 +17,9 @@ struct DomainCapabilitiesHost {
 
 /// Throws InvalidArg for another domain type, an architecture this host cannot run, another emulator, or a machine
 /// type (containers have none).
+void require_offered(const DomainCapabilitiesQuestion& question, const DomainCapabilitiesHost& host);
+
+/// Throws as require_offered().
 std::string format_domain_capabilities(const DomainCapabilitiesQuestion& question, const DomainCapabilitiesHost& host);
 
 }  // namespace domain_xml

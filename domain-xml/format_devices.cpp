@@ -62,7 +62,7 @@ void write_driver(Writer& writer, std::initializer_list<std::pair<std::string_vi
   writer.close();
 }
 
-void write_filesystem(Writer& writer, const Filesystem& filesystem) {
+void write_filesystem(Writer& writer, const Filesystem& filesystem, View view) {
   writer.open("filesystem").attribute("type", word_for(kFilesystemTypes, filesystem.type));
   writer.attribute_if("accessmode", filesystem.access_mode);
   writer.attribute_if("model", filesystem.model);
@@ -80,10 +80,15 @@ void write_filesystem(Writer& writer, const Filesystem& filesystem) {
   writer.open("target").attribute("dir", filesystem.target).close();
   if (filesystem.readonly) writer.empty("readonly");
   write_stored_named(writer, filesystem.others, "alias");
+  write_driver_alias(writer, filesystem.alias, view);
   if (filesystem.address) write_stored(writer, *filesystem.address);
   write_space_limit(writer, "space_hard_limit", filesystem.space_hard_limit_bytes);
   write_space_limit(writer, "space_soft_limit", filesystem.space_soft_limit_bytes);
   writer.close();
+}
+
+void write_driver_alias(Writer& writer, const std::string& alias, View view) {
+  if (view != View::Inactive && !alias.empty()) writer.open("alias").attribute("name", alias).close();
 }
 
 void write_console(Writer& writer, const Console& console, unsigned port, View view) {
@@ -93,7 +98,7 @@ void write_console(Writer& writer, const Console& console, unsigned port, View v
   if (live) writer.open("source").attribute("path", console.path).close();
   for (const char* name : {"source", "protocol", "log"}) write_stored_named(writer, console.others, name);
   writer.open("target").attribute("type", console.target_type).attribute("port", port).close();
-  if (view != View::Inactive && !console.alias.empty()) writer.open("alias").attribute("name", console.alias).close();
+  write_driver_alias(writer, console.alias, view);
   write_stored_named(writer, console.others, "address");
   writer.close();
 }
@@ -102,16 +107,16 @@ void write_devices(Writer& writer, const DomainDefinition& definition, View view
   const auto stored = [&](const char* name) { write_stored_named(writer, definition.other_devices, name); };
   writer.open("devices");
   writer.leaf_if("emulator", definition.emulator);
-  for (const Disk& disk : definition.disks) write_disk(writer, disk);
+  for (const Disk& disk : definition.disks) write_disk(writer, disk, view);
   stored("controller");
   stored("lease");
-  for (const Filesystem& filesystem : definition.filesystems) write_filesystem(writer, filesystem);
+  for (const Filesystem& filesystem : definition.filesystems) write_filesystem(writer, filesystem, view);
   for (const Interface& interface : definition.interfaces) write_interface(writer, interface, view);
   for (const char* name : {"smartcard", "serial", "parallel"}) stored(name);
   unsigned port = 0;
   for (const Console& console : definition.consoles) write_console(writer, console, port++, view);
   for (const char* name : {"channel", "tpm", "graphics", "sound", "audio", "video"}) stored(name);
-  for (const HostDevice& device : definition.host_devices) write_host_device(writer, device);
+  for (const HostDevice& device : definition.host_devices) write_host_device(writer, device, view);
   for (const char* name :
        {"redirfilter", "hub", "watchdog", "memballoon", "rng", "nvram", "panic", "shmem", "iommu", "vsock"})
     stored(name);

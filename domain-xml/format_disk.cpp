@@ -24,7 +24,7 @@ void write_address(Writer& writer, const DriveAddress& address) {
 
 }  // namespace
 
-void write_disk(Writer& writer, const Disk& disk) {
+void write_disk(Writer& writer, const Disk& disk, View view) {
   writer.open("disk").attribute("type", disk.type).attribute("device", disk.device);
   write_stored_rest(writer, disk.others, "attributes");
   write_driver(writer, {{"name", disk.driver_name}, {"type", disk.driver_format}, {"cache", disk.driver_cache}},
@@ -41,6 +41,7 @@ void write_disk(Writer& writer, const Disk& disk) {
   for (const char* name : {"shareable", "transient", "serial", "wwn", "vendor", "product", "boot"})
     write_stored_named(writer, disk.others, name);
   write_stored_named(writer, disk.others, "alias");
+  write_driver_alias(writer, disk.alias, view);
   if (disk.address) write_address(writer, *disk.address);
   write_stored_named(writer, disk.others, "address");
   writer.close();

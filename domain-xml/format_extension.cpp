@@ -26,8 +26,8 @@ void write_extension(Writer& writer, const DomainDefinition& definition) {
   if (!has_extension(definition)) return;
   const Extension& extension = definition.extension;
   writer.open("lxcell:container");
-  if (extension.seccomp != SeccompProfile::Default)
-    writer.open("lxcell:seccomp").attribute("profile", word_for(kSeccompProfiles, extension.seccomp)).close();
+  if (extension.seccomp != Extension{}.seccomp)
+    writer.open("lxcell:seccomp").attribute("profile", extension.seccomp).close();
   if (extension.pids_limit)
     writer.open("lxcell:pids").attribute("limit", std::to_string(*extension.pids_limit)).close();
   for (const ResourceLimit& limit : extension.resource_limits) {
@@ -35,6 +35,7 @@ void write_extension(Writer& writer, const DomainDefinition& definition) {
     writer.attribute("soft", limit_text(limit.soft)).attribute("hard", limit_text(limit.hard)).close();
   }
   if (extension.overlay) write_overlay(writer, *extension.overlay);
+  if (extension.host_ids) writer.open("lxcell:idmap").attribute("mode", "none").close();
   if (extension.idmap) {
     writer.open("lxcell:idmap").attribute("count", std::to_string(extension.idmap->count));
     if (extension.idmap->start) writer.attribute("start", std::to_string(*extension.idmap->start));

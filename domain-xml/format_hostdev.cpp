@@ -33,7 +33,7 @@ const char* path_element(const HostDevice& device) {
 
 }  // namespace
 
-void write_host_device(Writer& writer, const HostDevice& device) {
+void write_host_device(Writer& writer, const HostDevice& device, View view) {
   const bool capability = device.mode == HostDeviceMode::Capabilities;
   writer.open("hostdev").attribute("mode", word_for(kHostDeviceModes, device.mode)).attribute("type", device.type);
   if (!capability) writer.attribute("managed", device.managed ? "yes" : "no");
@@ -47,8 +47,9 @@ void write_host_device(Writer& writer, const HostDevice& device) {
   for (const char* name : {"source", "readonly", "shareable"}) write_stored_named(writer, device.others, name);
   for (const IpAddress& ip : device.ips) write_ip(writer, ip);
   for (const Route& route : device.routes) write_route(writer, route);
-  for (const char* name : {"teaming", "boot", "rom", "alias", "address"})
-    write_stored_named(writer, device.others, name);
+  for (const char* name : {"teaming", "boot", "rom", "alias"}) write_stored_named(writer, device.others, name);
+  write_driver_alias(writer, device.alias, view);
+  write_stored_named(writer, device.others, "address");
   writer.close();
 }
 

@@ -22,7 +22,8 @@ std::string type_of(const Interface& interface, View view) {
                  [&](const InterfaceBridge& b) -> std::string { return resolved(b.network, "bridge", b.networks_own); },
                  [](const InterfaceNetwork&) -> std::string { return "network"; },
                  [&](const InterfaceDirect& d) -> std::string { return resolved(d.network, "direct"); },
-                 [](const InterfaceEthernet&) -> std::string { return "ethernet"; }},
+                 [](const InterfaceEthernet&) -> std::string { return "ethernet"; },
+                 [&](const InterfaceHostDevice& d) -> std::string { return resolved(d.network, "hostdev"); }},
       interface.source);
 }
 
@@ -60,6 +61,14 @@ void write_source(Writer& writer, const InterfaceEthernet& ethernet, View) {
   writer.open("source");
   for (const IpAddress& ip : ethernet.host_ips) write_ip(writer, ip);
   for (const Route& route : ethernet.host_routes) write_route(writer, route);
+  writer.close();
+}
+
+void write_source(Writer& writer, const InterfaceHostDevice& device, View view) {
+  if (device == InterfaceHostDevice{}) return;
+  writer.open("source");
+  write_network(writer, device, view);
+  if (device.address && (view != View::Inactive || device.network.empty())) write_stored(writer, *device.address);
   writer.close();
 }
 
@@ -150,8 +159,7 @@ void write_interface(Writer& writer, const Interface& interface, View view) {
   if (interface.link_up) writer.open("link").attribute("state", *interface.link_up ? "up" : "down").close();
   write_mtu(writer, shown.mtu);
   stored({"coalesce", "boot", "rom", "acpi", "teaming", "alias"});
-  if (view != View::Inactive && !interface.alias.empty())
-    writer.open("alias").attribute("name", interface.alias).close();
+  write_driver_alias(writer, interface.alias, view);
   stored({"address"});
   writer.close();
 }

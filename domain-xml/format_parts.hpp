@@ -32,11 +32,13 @@ void write_devices(Writer& writer, const DomainDefinition& definition, View view
 /// `<driver>` with those attributes that have a value and what is stored of it in `others`; nothing without either.
 void write_driver(Writer& writer, std::initializer_list<std::pair<std::string_view, std::string_view>> attributes,
                   const std::vector<Element>& others);
-void write_disk(Writer& writer, const Disk& disk);
-void write_host_device(Writer& writer, const HostDevice& device);
+void write_disk(Writer& writer, const Disk& disk, View view);
+void write_host_device(Writer& writer, const HostDevice& device, View view);
+/// What a driver made up: where running devices are shown.
+void write_driver_alias(Writer& writer, const std::string& alias, View view);
 void write_ip(Writer& writer, const IpAddress& ip);
 void write_route(Writer& writer, const Route& route);
-void write_filesystem(Writer& writer, const Filesystem& filesystem);
+void write_filesystem(Writer& writer, const Filesystem& filesystem, View view);
 /// vlan, virtualport, bandwidth and port of an interface.
 void write_port_settings(Writer& writer, const PortSettings& settings);
 PortSettings port_settings(const Interface& interface);

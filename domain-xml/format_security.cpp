@@ -4,9 +4,12 @@
 namespace domain_xml {
 
 void write_security_label(Writer& writer, const SecurityLabel& label, View view) {
+  // Of the driver's own making while the domain runs: parsing always says what relabel is.
+  const bool implied = label.type == SecurityLabelType::Dynamic && !label.relabel;
+  if (implied && view == View::Inactive) return;
   writer.open("seclabel").attribute("type", word_for(kSecurityLabelTypes, label.type));
   writer.attribute_if("model", label.model);
-  if (label.relabel) writer.attribute("relabel", *label.relabel ? "yes" : "no");
+  if (label.relabel || implied) writer.attribute("relabel", label.relabel.value_or(true) ? "yes" : "no");
   if (label.type == SecurityLabelType::Static || view != View::Inactive) writer.leaf_if("label", label.label);
   if (view != View::Inactive) writer.leaf_if("imagelabel", label.image_label);
   writer.leaf_if("baselabel", label.base_label);

@@ -136,6 +136,8 @@ FromNative from_oci_runtime(std::string_view text) {
   if (const auto name = config.take_string("hostname"); name && !name->empty())
     set_native_name(conversion, name_origin, *name);
   read_root(conversion, config);
+  // Capabilities that are not named are not had, as the runtimes have it.
+  set_native_capabilities(conversion, {}, CapabilityPolicy::Deny, {});
   if (auto process = config.object("process")) read_oci_process(conversion, *process);
   read_mounts(conversion, config);
   NetworkNamespace network = NetworkNamespace::Host;

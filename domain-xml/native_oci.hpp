@@ -13,9 +13,29 @@ namespace domain_xml {
 constexpr char kOciNotConverted[] = "org.libvirt.lxcell.not-converted";
 
 /// Paths hidden or read-only in every container of ours, so other runtimes are told to do the same.
-inline constexpr const char* kOciHidden[] = {
-    "/proc/acpi", "/proc/asound",     "/proc/kcore",       "/proc/keys",    "/proc/latency_stats",
-    "/proc/scsi", "/proc/timer_list", "/proc/sched_debug", "/sys/firmware", "/sys/devices/virtual/powercap"};
+inline constexpr const char* kOciHidden[] = {"/proc/acpi",
+                                             "/proc/asound",
+                                             "/proc/interrupts",
+                                             "/proc/iomem",
+                                             "/proc/ioports",
+                                             "/proc/kallsyms",
+                                             "/proc/kcore",
+                                             "/proc/key-users",
+                                             "/proc/keys",
+                                             "/proc/kmsg",
+                                             "/proc/kpagecgroup",
+                                             "/proc/kpagecount",
+                                             "/proc/kpageflags",
+                                             "/proc/latency_stats",
+                                             "/proc/mtrr",
+                                             "/proc/sched_debug",
+                                             "/proc/scsi",
+                                             "/proc/slabinfo",
+                                             "/proc/timer_list",
+                                             "/proc/timer_stats",
+                                             "/proc/vmallocinfo",
+                                             "/sys/firmware",
+                                             "/sys/devices/virtual/powercap"};
 inline constexpr const char* kOciReadOnly[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                                "/proc/sysrq-trigger"};
 

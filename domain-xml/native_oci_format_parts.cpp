@@ -10,9 +10,6 @@ namespace domain_xml {
 
 namespace {
 
-/// Newer than the domain XML's list: policies 'default' and 'allow' keep them.
-constexpr const char* kNewerCapabilities[] = {"audit_read", "perfmon", "bpf", "checkpoint_restore"};
-
 void set_number(const JsonOwner& object, const char* name, std::uint64_t number) {
   const auto clamped = static_cast<json_int_t>(std::min<std::uint64_t>(number, kMaxJsonInteger - 1));
   json_object_set_new(object.get(), name, json_integer(clamped));
@@ -35,10 +32,7 @@ JsonOwner list_of(const std::vector<std::string>& words) {
 
 std::vector<std::string> kept_capabilities(const CapabilityFeature& feature) {
   std::set<std::string> kept;
-  if (feature.policy != CapabilityPolicy::Deny) {
-    kept.insert(std::begin(kCapabilityNames), std::end(kCapabilityNames));
-    kept.insert(std::begin(kNewerCapabilities), std::end(kNewerCapabilities));
-  }
+  if (feature.policy != CapabilityPolicy::Deny) kept.insert(std::begin(kCapabilityNames), std::end(kCapabilityNames));
   if (feature.policy == CapabilityPolicy::Default)
     for (const char* name : kDroppedByDefault) kept.erase(name);
   for (const auto& [name, on] : feature.states) {

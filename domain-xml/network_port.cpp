@@ -3,8 +3,20 @@
 #include "base/error.hpp"
 #include "domain-xml/format_parts.hpp"
 #include "domain-xml/parse_parts.hpp"
+#include "domain-xml/stored.hpp"
 
 namespace domain_xml {
+
+namespace {
+
+/// As an interface's source has it, where the bus is named too.
+Element pci_address(const Node& address) {
+  Element element = parse_stored(address, "hostdev-pci/source/address");
+  element.attributes.insert(element.attributes.begin(), {"type", "pci"});
+  return element;
+}
+
+}  // namespace
 
 std::string format_network_port(const DomainDefinition& owner, const Interface& interface) {
   const auto& network = std::get<InterfaceNetwork>(interface.source);
@@ -31,9 +43,9 @@ Interface resolve_interface(const Interface& interface, std::string_view port_xm
   else if (type == "direct" && plug.attribute("dev"))
     resolved.source = InterfaceDirect{plug.attribute_text("dev"), plug.attribute_text("mode"), network.network,
                                       network.portgroup, network.port_id};
-  else if (type == "hostdev-pci")
-    base::fail(base::Code::ConfigUnsupported, "network '", network.network,
-               "' hands out PCI devices, which a container cannot use");
+  else if (type == "hostdev-pci" && plug.child("address"))
+    resolved.source =
+        InterfaceHostDevice{pci_address(plug.child("address")), network.network, network.portgroup, network.port_id};
   else
     base::fail(base::Code::InternalError, "a port of network '", network.network, "' leads nowhere (plug '", type,
                "')");

@@ -13,9 +13,9 @@ namespace domain_xml {
 /// for others.
 std::string format_network_port(const DomainDefinition& owner, const Interface& interface);
 
-/// The interface as it runs, by the port's document: a bridge or a device instead of the network, and the vlan,
-/// virtualport, bandwidth and isolation of the port. Throws ConfigUnsupported for ports that a container cannot use and
-/// InternalError for a document that says nothing of where to go.
+/// The interface as it runs, by the port's document: a bridge, a device to put a macvlan on or a PCI device instead of
+/// the network, and the vlan, virtualport, bandwidth and isolation of the port. Throws ConfigUnsupported for ports that
+/// a container cannot use and InternalError for a document that says nothing of where to go.
 Interface resolve_interface(const Interface& interface, std::string_view port_xml);
 
 /// The uuid of the domain that the document of a port or of a filter binding names as its owner.

@@ -103,7 +103,7 @@ void parse_filesystem_rest(const Node& node, Filesystem& filesystem) {
 
 }  // namespace
 
-Filesystem parse_filesystem(const Node& node) {
+Filesystem parse_filesystem(const Node& node, Source origin) {
   Filesystem filesystem;
   filesystem.type = word_attribute(node, "type", kFilesystemTypes, FilesystemType::Mount);
   filesystem.access_mode = word_attribute(node, "accessmode", kAccessModes);
@@ -118,6 +118,7 @@ Filesystem parse_filesystem(const Node& node) {
   parse_filesystem_source(node.child("source"), filesystem);
   if (filesystem.target.empty()) fail_from(From::Domain, Code::NoTarget, filesystem.source);
   parse_filesystem_rest(node, filesystem);
+  if (origin == Source::Status) filesystem.alias = driver_alias(node, filesystem.others);
   filesystem.readonly = static_cast<bool>(node.child("readonly"));
   if (const Node address = node.child("address")) filesystem.address = parse_stored(address, "address");
   filesystem.space_hard_limit_bytes = parse_space_limit(node, "space_hard_limit");
@@ -164,12 +165,14 @@ void parse_devices(const Node& domain, DomainDefinition& definition, Source sour
   const Node devices = domain.child("devices");
   definition.emulator = devices.child("emulator").text();
   refuse_devices(devices);
-  for (const Node& node : devices.children("disk")) definition.disks.push_back(parse_disk(node));
+  for (const Node& node : devices.children("disk")) definition.disks.push_back(parse_disk(node, source));
   sort_disks(definition.disks);
-  for (const Node& node : devices.children("filesystem")) definition.filesystems.push_back(parse_filesystem(node));
+  for (const Node& node : devices.children("filesystem"))
+    definition.filesystems.push_back(parse_filesystem(node, source));
   for (const Node& node : devices.children("interface")) definition.interfaces.push_back(parse_interface(node, source));
   for (const Node& node : devices.children("console")) definition.consoles.push_back(parse_console(node, source));
-  for (const Node& node : devices.children("hostdev")) definition.host_devices.push_back(parse_host_device(node));
+  for (const Node& node : devices.children("hostdev"))
+    definition.host_devices.push_back(parse_host_device(node, source));
   definition.other_devices = parse_stored_children(devices, "devices");
 }
 

@@ -62,7 +62,7 @@ void parse_address(const Node& address, Disk& disk) {
 
 }  // namespace
 
-Disk parse_disk(const Node& node) {
+Disk parse_disk(const Node& node, Source origin) {
   Disk disk;
   if (const auto type = word_attribute(node, "type", kDiskTypes); !type.empty()) disk.type = type;
   if (const auto device = word_attribute(node, "device", kDiskDevices); !device.empty()) disk.device = device;
@@ -77,6 +77,7 @@ Disk parse_disk(const Node& node) {
   parse_stored_rest(node.child("driver"), "disk/driver", "driver", disk.others);
   parse_stored_rest(node.child("target"), "disk/target", "target", disk.others);
   parse_user_alias(node, disk.others);
+  if (origin == Source::Status) disk.alias = driver_alias(node, disk.others);
   parse_address(node.child("address"), disk);
   return disk;
 }

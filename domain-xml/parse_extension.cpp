@@ -68,11 +68,19 @@ AutomaticIdMap parse_automatic_idmap(const Node& node) {
   return map;
 }
 
+bool asks_for_host_ids(const Node& node) {
+  const auto mode = node.attribute("mode");
+  if (mode && (*mode != "none" || node.attribute("count") || node.attribute("start")))
+    fail_attribute_value(node, "mode", *mode);
+  return mode.has_value();
+}
+
 void parse_child(const Node& node, Extension& extension) {
   const std::string name = node.name();
   if (name == "seccomp") {
-    required_attribute(node, "profile");
-    extension.seccomp = word_attribute(node, "profile", kSeccompProfiles, SeccompProfile::Default);
+    extension.seccomp = required_attribute(node, "profile");
+    if (!extension.seccomp.starts_with('/') && !contains(kSeccompProfiles, extension.seccomp))
+      fail_attribute_value(node, "profile", extension.seccomp);
   } else if (name == "pids") {
     extension.pids_limit = required_number(node, "limit");
     if (*extension.pids_limit == 0) fail_attribute_value(node, "limit", "0");
@@ -81,7 +89,8 @@ void parse_child(const Node& node, Extension& extension) {
   } else if (name == "overlay") {
     extension.overlay = parse_overlay(node);
   } else if (name == "idmap") {
-    extension.idmap = parse_automatic_idmap(node);
+    extension.host_ids = asks_for_host_ids(node);
+    if (!extension.host_ids) extension.idmap = parse_automatic_idmap(node);
   } else {
     fail_from(From::Lxc, Code::ConfigUnsupported, "unknown element '", name, "' in 'lxcell:container', line ",
               node.line());

@@ -56,7 +56,7 @@ HostDeviceMode parse_mode(const Node& node) {
 
 }  // namespace
 
-HostDevice parse_host_device(const Node& node) {
+HostDevice parse_host_device(const Node& node, Source origin) {
   HostDevice device{.mode = parse_mode(node), .type = node.attribute_text("type")};
   const bool capability = device.mode == HostDeviceMode::Capabilities;
   if (device.type.empty()) fail_from(From::Domain, Code::XmlError, "a host device needs the attribute 'type'");
@@ -77,6 +77,7 @@ HostDevice parse_host_device(const Node& node) {
   if (stored_source) device.model = node.attribute_text("model");
   if (device.type == "mdev" && device.model.empty()) fail_attribute_missing(node, "model");
   parse_user_alias(node, device.others);
+  if (origin == Source::Status) device.alias = driver_alias(node, device.others);
   parse_stored_rest(node, "hostdev/attributes", "attributes", device.others);
   const char* const source_rest = device.type == "usb" ? "hostdev/usb-source" : "";
   parse_stored_rest(source, source_rest, "source-attributes", device.others);

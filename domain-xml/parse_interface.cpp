@@ -63,6 +63,14 @@ InterfaceEthernet parse_ethernet(const Node& source) {
   return ethernet;
 }
 
+InterfaceHostDevice parse_host_device_source(const Node& source, Source origin) {
+  const InterfaceNetwork from = parse_network(source, origin);
+  InterfaceHostDevice device{.network = from.network, .portgroup = from.portgroup, .port_id = from.port_id};
+  for (Element& child : parse_stored_children(source, "interface/source"))
+    if (child.name == "address") device.address = std::move(child);
+  return device;
+}
+
 constexpr std::pair<const char*, const char*> kRequired[] = {
     {"server", "port"}, {"client", "port"}, {"client", "address"}, {"mcast", "port"}, {"mcast", "address"},
     {"udp", "port"},    {"udp", "address"}, {"internal", "name"},  {"vdpa", "dev"},   {"vhostuser", "path"},
@@ -84,7 +92,8 @@ InterfaceOther parse_other(const Node& node, const std::string& type) {
 
 /// A running domain shows what a network was resolved to; in a definition that means the network itself.
 bool resolved_from_network(const Node& node, const std::string& type) {
-  return (type == "bridge" || type == "direct") && !node.child("source").attribute_text("network").empty();
+  return (type == "bridge" || type == "direct" || type == "hostdev") &&
+         !node.child("source").attribute_text("network").empty();
 }
 
 void parse_connection(const Node& node, std::string type, Source origin, Interface& interface) {
@@ -104,6 +113,8 @@ void parse_connection(const Node& node, std::string type, Source origin, Interfa
     if (node.child("source").attribute_text("dev").empty()) fail_source(type, "dev");
   } else if (type == "ethernet") {
     interface.source = parse_ethernet(node.child("source"));
+  } else if (type == "hostdev") {
+    interface.source = parse_host_device_source(node.child("source"), origin);
   } else {
     interface.source = parse_other(node, type);
   }
@@ -193,8 +204,7 @@ Interface parse_interface(const Node& node, Source origin) {
   }
   interface.others = parse_stored_children(node, "interface");
   parse_user_alias(node, interface.others);
-  if (origin == Source::Status && !has_stored(interface.others, "alias"))
-    interface.alias = node.child("alias").attribute_text("name");
+  if (origin == Source::Status) interface.alias = driver_alias(node, interface.others);
   if (interface.model != "virtio") drop_driver(interface.others);
   parse_stored_rest(node, type == "hostdev" ? "interface/hostdev-attributes" : "interface/attributes", "attributes",
                     interface.others);

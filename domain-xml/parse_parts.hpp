@@ -28,9 +28,9 @@ void parse_idmap(const Node& domain, DomainDefinition& definition);
 void parse_devices(const Node& domain, DomainDefinition& definition, Source source);
 void parse_metadata(const Node& domain, DomainDefinition& definition);
 
-Disk parse_disk(const Node& node);
-HostDevice parse_host_device(const Node& node);
-Filesystem parse_filesystem(const Node& node);
+Disk parse_disk(const Node& node, Source origin);
+HostDevice parse_host_device(const Node& node, Source origin);
+Filesystem parse_filesystem(const Node& node, Source source);
 /// A virtualport may leave its type to the network.
 enum class TypeMayBeOpen { No, Yes };
 PortSettings parse_port_settings(const Node& node, TypeMayBeOpen open);

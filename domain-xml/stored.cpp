@@ -186,6 +186,10 @@ void parse_user_alias(const Node& node, std::vector<Element>& elements) {
   elements.insert(address, {.name = "alias", .attributes = {{"name", name}}});  // where it is printed
 }
 
+std::string driver_alias(const Node& node, const std::vector<Element>& elements) {
+  return has_stored(elements, "alias") ? "" : node.child("alias").attribute_text("name");
+}
+
 bool has_stored(const std::vector<Element>& elements, std::string_view name) {
   return std::any_of(elements.begin(), elements.end(), [&](const Element& element) { return element.name == name; });
 }

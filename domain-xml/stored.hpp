@@ -23,6 +23,8 @@ std::vector<std::string_view> stored_children(std::string_view path);
 
 /// The alias that a user gave the device `node`, appended to `elements`. Drivers make up others, which are not kept.
 void parse_user_alias(const Node& node, std::vector<Element>& elements);
+/// The one that a driver made up for the device `node`; "" if a user has given one.
+std::string driver_alias(const Node& node, const std::vector<Element>& elements);
 
 bool has_stored(const std::vector<Element>& elements, std::string_view name);
 

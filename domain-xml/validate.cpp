@@ -185,7 +185,7 @@ std::string identity(HostDevice device) {
   device.routes.clear();
   std::erase_if(device.others, [](const Element& element) { return element.name == "alias"; });
   Writer writer;
-  write_host_device(writer, device);
+  write_host_device(writer, device, View::Inactive);
   return writer.take();
 }
 

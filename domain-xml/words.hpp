@@ -45,10 +45,7 @@ inline constexpr Word<SharedNamespace::From> kSharedNamespaceSources[] = {
     {SharedNamespace::From::Netns, "netns"},
 };
 
-inline constexpr Word<SeccompProfile> kSeccompProfiles[] = {
-    {SeccompProfile::Default, "default"},
-    {SeccompProfile::Unconfined, "unconfined"},
-};
+inline constexpr const char* kSeccompProfiles[] = {"default", "strict", "unconfined"};
 
 inline constexpr Word<HostDeviceMode> kHostDeviceModes[] = {
     {HostDeviceMode::Subsystem, "subsystem"},
@@ -71,15 +68,48 @@ inline constexpr const char* kArchitectures[] = {
     "mips64",  "mips64el",  "openrisc",    "parisc", "parisc64",   "ppc",          "ppc64", "ppc64le",
     "ppcemb",  "riscv32",   "riscv64",     "s390",   "s390x",      "sh4",          "sh4eb", "sparc",
     "sparc64", "unicore32", "x86_64",      "xtensa", "xtensaeb"};
-/// libvirt's names of the capabilities, in the order they are printed.
-inline constexpr const char* kCapabilityNames[] = {
-    "audit_control",   "audit_write", "block_suspend", "chown",      "dac_override",   "dac_read_search",
-    "fowner",          "fsetid",      "ipc_lock",      "ipc_owner",  "kill",           "lease",
-    "linux_immutable", "mac_admin",   "mac_override",  "mknod",      "net_admin",      "net_bind_service",
-    "net_broadcast",   "net_raw",     "setgid",        "setfcap",    "setpcap",        "setuid",
-    "sys_admin",       "sys_boot",    "sys_chroot",    "sys_module", "sys_nice",       "sys_pacct",
-    "sys_ptrace",      "sys_rawio",   "sys_resource",  "sys_time",   "sys_tty_config", "syslog",
-    "wake_alarm"};
+/// libvirt's names of the capabilities, in the order they are printed; then those newer than its list.
+inline constexpr const char* kCapabilityNames[] = {"audit_control",
+                                                   "audit_write",
+                                                   "block_suspend",
+                                                   "chown",
+                                                   "dac_override",
+                                                   "dac_read_search",
+                                                   "fowner",
+                                                   "fsetid",
+                                                   "ipc_lock",
+                                                   "ipc_owner",
+                                                   "kill",
+                                                   "lease",
+                                                   "linux_immutable",
+                                                   "mac_admin",
+                                                   "mac_override",
+                                                   "mknod",
+                                                   "net_admin",
+                                                   "net_bind_service",
+                                                   "net_broadcast",
+                                                   "net_raw",
+                                                   "setgid",
+                                                   "setfcap",
+                                                   "setpcap",
+                                                   "setuid",
+                                                   "sys_admin",
+                                                   "sys_boot",
+                                                   "sys_chroot",
+                                                   "sys_module",
+                                                   "sys_nice",
+                                                   "sys_pacct",
+                                                   "sys_ptrace",
+                                                   "sys_rawio",
+                                                   "sys_resource",
+                                                   "sys_time",
+                                                   "sys_tty_config",
+                                                   "syslog",
+                                                   "wake_alarm",
+                                                   "audit_read",
+                                                   "perfmon",
+                                                   "bpf",
+                                                   "checkpoint_restore"};
 
 inline constexpr const char* kLockFailures[] = {"poweroff", "restart", "pause", "ignore"};
 inline constexpr const char* kClockOffsets[] = {"utc", "localtime", "variable", "timezone", "absolute"};
