@@ -97,6 +97,15 @@ std::optional<Mac> link_mac(Socket& socket, const std::string& name) {
   return mac;
 }
 
+std::optional<unsigned> link_mtu(Socket& socket, const std::string& name) {
+  if (!valid_link_name(name)) return std::nullopt;
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  if (::ioctl(nl_socket_get_fd(socket.get()), SIOCGIFMTU, &request) == 0) return static_cast<unsigned>(request.ifr_mtu);
+  if (errno != ENODEV) base::fail_errno(Code::SystemError, "cannot ask for the MTU of network device '", name, "'");
+  return std::nullopt;
+}
+
 std::string link_name(Socket& socket, int index) {
   ifreq request{};
   request.ifr_ifindex = index;

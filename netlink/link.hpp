@@ -29,6 +29,7 @@ void set_link_master(Socket& socket, const std::string& name, const std::string&
 void move_link(Socket& socket, int index, int netns, const std::string& name);
 /// nullopt: no such link.
 std::optional<Mac> link_mac(Socket& socket, const std::string& name);
+std::optional<unsigned> link_mtu(Socket& socket, const std::string& name);
 /// The name of the link with that index; empty: no such link.
 std::string link_name(Socket& socket, int index);
 std::vector<std::string> link_names(Socket& socket);

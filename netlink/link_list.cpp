@@ -64,15 +64,16 @@ void dump(Socket& socket, const Message& message, int type, const char* what, Ta
 }
 
 /// The address itself is IFA_LOCAL where there is a peer, which IFA_ADDRESS is then.
-void add_address(std::vector<ListedLink>& links, nlmsghdr* answer) {
-  const auto& header = header_of<ifaddrmsg>(answer);
-  nlattr* own = attribute<ifaddrmsg>(answer, IFA_LOCAL);
-  if (!own) own = attribute<ifaddrmsg>(answer, IFA_ADDRESS);
-  const auto address = address_in(own, header.ifa_family, header.ifa_prefixlen);
-  const auto link = std::find_if(links.begin(), links.end(), [&](const ListedLink& one) {
-    return static_cast<unsigned>(one.index) == header.ifa_index;
+template <typename Take>
+void dump_addresses(Socket& socket, Take take) {
+  const Message message = Builder(RTM_GETADDR, NLM_F_DUMP).header(ifaddrmsg{}).take();
+  dump(socket, message, RTM_NEWADDR, "addresses", [&](nlmsghdr* answer) {
+    const auto& header = header_of<ifaddrmsg>(answer);
+    nlattr* own = attribute<ifaddrmsg>(answer, IFA_LOCAL);
+    if (!own) own = attribute<ifaddrmsg>(answer, IFA_ADDRESS);
+    if (const auto address = address_in(own, header.ifa_family, header.ifa_prefixlen))
+      take(static_cast<int>(header.ifa_index), *address);
   });
-  if (address && link != links.end()) link->addresses.push_back(*address);
 }
 
 }  // namespace
@@ -82,9 +83,19 @@ std::vector<ListedLink> list_links(Socket& socket) {
   dump(socket, list_links_message(), RTM_NEWLINK, "network devices",
        [&](nlmsghdr* answer) { links.push_back(link_in(answer)); });
   std::sort(links.begin(), links.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
-  dump(socket, Builder(RTM_GETADDR, NLM_F_DUMP).header(ifaddrmsg{}).take(), RTM_NEWADDR, "addresses",
-       [&](nlmsghdr* answer) { add_address(links, answer); });
+  dump_addresses(socket, [&](int index, const LinkAddress& address) {
+    const auto link = std::find_if(links.begin(), links.end(), [&](const auto& one) { return one.index == index; });
+    if (link != links.end()) link->addresses.push_back(address);
+  });
   return links;
+}
+
+std::vector<LinkAddress> list_addresses(Socket& socket, int index) {
+  std::vector<LinkAddress> addresses;
+  dump_addresses(socket, [&](int of, const LinkAddress& address) {
+    if (of == index) addresses.push_back(address);
+  });
+  return addresses;
 }
 
 std::optional<ListedLink> look_at_link(Socket& socket, const std::string& name) {

@@ -29,6 +29,8 @@ struct ListedLink {
 
 /// In the order of their indices. Throws SystemError.
 std::vector<ListedLink> list_links(Socket& socket);
+/// The addresses of link number `index`.
+std::vector<LinkAddress> list_addresses(Socket& socket, int index);
 /// One, without its addresses; nullopt: no such link.
 std::optional<ListedLink> look_at_link(Socket& socket, const std::string& name);
 

@@ -161,7 +161,10 @@ Message move_link_message(int index, int netns, const std::string& name) {
   return builder.number(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns)).take();
 }
 
-Message address_message(int link_index, const std::string& address, unsigned prefix, const std::string& peer) {
+namespace {
+
+Builder address_builder(int type, int flags, int link_index, const std::string& address, unsigned prefix,
+                        const std::string& peer) {
   const IpAddress local = parse_address(address);
   const IpAddress other = peer.empty() ? local : parse_address(peer);
   require_same_family(local, other, peer);
@@ -172,15 +175,16 @@ Message address_message(int link_index, const std::string& address, unsigned pre
   header.ifa_flags = local.family == AF_INET6 ? IFA_F_NODAD : 0;
   header.ifa_scope = RT_SCOPE_UNIVERSE;
   header.ifa_index = static_cast<unsigned>(link_index);
-  Builder builder(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+  Builder builder(type, flags);
   builder.header(header).bytes(IFA_LOCAL, local.bytes.data(), local.size());
   builder.bytes(IFA_ADDRESS, other.bytes.data(), other.size());
   if (local.family == AF_INET && peer.empty() && prefix < 31)  // RFC 3021: a /31 has none
     builder.bytes(IFA_BROADCAST, broadcast_of(local, prefix).bytes.data(), local.size());
-  return builder.take();
+  return builder;
 }
 
-Message route_message(const std::string& destination, unsigned prefix, const std::string& gateway, unsigned metric) {
+Builder route_builder(int type, int flags, const std::string& destination, unsigned prefix, const std::string& gateway,
+                      unsigned metric) {
   const IpAddress to = parse_address(destination), via = parse_address(gateway);
   require_same_family(to, via, gateway);
   require_prefix(to, prefix, destination);
@@ -191,12 +195,31 @@ Message route_message(const std::string& destination, unsigned prefix, const std
   header.rtm_protocol = RTPROT_STATIC;
   header.rtm_scope = RT_SCOPE_UNIVERSE;
   header.rtm_type = RTN_UNICAST;
-  Builder builder(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+  Builder builder(type, flags);
   builder.header(header);
   if (prefix > 0) builder.bytes(RTA_DST, to.bytes.data(), to.size());
   builder.bytes(RTA_GATEWAY, via.bytes.data(), via.size());
   if (metric > 0) builder.number(RTA_PRIORITY, metric);
-  return builder.take();
+  return builder;
+}
+
+}  // namespace
+
+Message address_message(int link_index, const std::string& address, unsigned prefix, const std::string& peer) {
+  return address_builder(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link_index, address, prefix, peer).take();
+}
+
+Message remove_address_message(int link_index, const std::string& address, unsigned prefix, const std::string& peer) {
+  return address_builder(RTM_DELADDR, 0, link_index, address, prefix, peer).take();
+}
+
+Message route_message(const std::string& destination, unsigned prefix, const std::string& gateway, unsigned metric) {
+  return route_builder(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, destination, prefix, gateway, metric).take();
+}
+
+Message remove_route_message(const std::string& destination, unsigned prefix, const std::string& gateway,
+                             unsigned metric) {
+  return route_builder(RTM_DELROUTE, 0, destination, prefix, gateway, metric).take();
 }
 
 }  // namespace netlink

@@ -46,5 +46,8 @@ Message move_link_message(int index, int netns, const std::string& name);
 /// it.
 Message address_message(int link_index, const std::string& address, unsigned prefix, const std::string& peer);
 Message route_message(const std::string& destination, unsigned prefix, const std::string& gateway, unsigned metric);
+Message remove_address_message(int link_index, const std::string& address, unsigned prefix, const std::string& peer);
+Message remove_route_message(const std::string& destination, unsigned prefix, const std::string& gateway,
+                             unsigned metric);
 
 }  // namespace netlink

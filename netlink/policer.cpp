@@ -58,6 +58,7 @@ class Program {
 
  private:
   void load(unsigned destination, unsigned kind, std::uint64_t value) {
+    // NOLINTNEXTLINE(misc-redundant-expression): two of the words are 0
     code_.push_back(bpf::code(BPF_LD | BPF_DW | BPF_IMM, destination, kind, 0, static_cast<int>(value)));
     code_.push_back(bpf::code(0, 0, 0, 0, static_cast<int>(value >> 32)));
   }

@@ -85,12 +85,15 @@ void set_port_isolated(Socket& socket, const std::string& port, bool isolated) {
 }
 
 void set_port_vlans(Socket& socket, const std::string& port, const std::string& bridge,
-                    const std::vector<PortVlan>& vlans) {
+                    const std::vector<PortVlan>& vlans, const std::vector<PortVlan>& before) {
   const std::string what = base::join("cannot set the VLANs of bridge port '", port, "'");
   const int index = index_of(socket, port, what);
-  const unsigned born_with = bridge_number(bridge, "default_pvid");
-  if (born_with != 0) socket.request(remove_port_vlan_message(index, born_with).get(), what);
-  socket.request(add_port_vlans_message(index, vlans).get(), what);
+  std::vector<PortVlan> born_with;
+  if (const unsigned own = bridge_number(bridge, "default_pvid")) born_with = {{own, true, true}};
+  for (const auto& vlan : before.empty() ? born_with : before)
+    socket.request(remove_port_vlan_message(index, vlan.id).get(), what);
+  const auto& wanted = vlans.empty() ? born_with : vlans;
+  if (!wanted.empty()) socket.request(add_port_vlans_message(index, wanted).get(), what);
 }
 
 bool filters_vlans(const std::string& bridge) {

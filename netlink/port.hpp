@@ -18,9 +18,10 @@ struct PortVlan {
 
 /// Throw SystemError naming the port.
 void set_port_isolated(Socket& socket, const std::string& port, bool isolated);
-/// These VLANs and no others, for the port of a bridge that filters them (filters_vlans()).
+/// These VLANs and no others, for the port of a bridge that filters them (filters_vlans()). `before`: those it was
+/// given earlier; a port that was given none is in the bridge's own one, as it is again when `vlans` is empty.
 void set_port_vlans(Socket& socket, const std::string& port, const std::string& bridge,
-                    const std::vector<PortVlan>& vlans);
+                    const std::vector<PortVlan>& vlans, const std::vector<PortVlan>& before = {});
 /// Whether tags mean anything to the bridge. False for kernels that do not know.
 bool filters_vlans(const std::string& bridge);
 
