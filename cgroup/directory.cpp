@@ -107,9 +107,9 @@ base::Fd Directory::open_file(const std::string& file, int flags) const {
 std::vector<std::string> Directory::children() const {
   std::vector<std::string> names;
   base::Fd fd = try_open(".", O_RDONLY | O_DIRECTORY);
-  if (!fd) return names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd.get()), ::closedir);
-  if (!stream) return names;
+  if (!fd && (errno == ENOENT || errno == ENODEV)) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fd ? ::fdopendir(fd.get()) : nullptr, ::closedir);
+  if (!stream) base::fail_errno(base::Code::SystemError, "cannot list cgroup '", path_, "'");
   fd.release();  // the stream's
   while (const dirent* entry = ::readdir(stream.get()))
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);

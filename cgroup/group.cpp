@@ -18,6 +18,7 @@
 #include "cgroup/freezer.hpp"
 #include "cgroup/part.hpp"
 #include "cgroup/per_cpu_time.hpp"
+#include "cgroup/perf_events.hpp"
 #include "cgroup/subtree_control.hpp"
 #include "cgroup/text.hpp"
 
@@ -75,6 +76,7 @@ struct Group::Impl {
   std::vector<Part> parts;
   bool owned = false;
   StatReader stat_reader;
+  PerfEvents perf_events;
 
   ~Impl() {
     if (owned) remove(std::chrono::milliseconds(0));
@@ -111,8 +113,8 @@ struct Group::Impl {
   }
 
   void enable_needed(const std::vector<std::pair<const Part*, ControlWrite>>& writes) const;
-  void apply_new(const Limits& limits) const;
-  void apply_change(const Limits& limits, const Limits& now) const;
+  void apply_new(const Limits& limits);
+  void apply_change(const Limits& limits, const Limits& now);
   base::Fd v2_leaf(const char* leaf) const;
   std::vector<base::Fd> tasks(const char* leaf) const;
   bool remove(std::chrono::milliseconds limit) noexcept;
@@ -136,10 +138,11 @@ void Group::Impl::enable_needed(const std::vector<std::pair<const Part*, Control
   enable_controllers(part->mount, part->directory, path, needed);
 }
 
-void Group::Impl::apply_new(const Limits& limits) const {
+void Group::Impl::apply_new(const Limits& limits) {
   const auto all = writes(limits, {});
   enable_needed(all);
   for (const auto& [part, write] : all) apply_write(part->directory, write);
+  if (limits.perf_events) perf_events.choose(*limits.perf_events, v2_leaf(kPayloadLeaf));
   if (!limits.devices) return;
   const Part& part = require("devices");
   if (part.mount.version == 1)
@@ -148,7 +151,7 @@ void Group::Impl::apply_new(const Limits& limits) const {
     attach_device_program(part.directory, *limits.devices);
 }
 
-void Group::Impl::apply_change(const Limits& limits, const Limits& now) const {
+void Group::Impl::apply_change(const Limits& limits, const Limits& now) {
   const auto all = writes(limits, now);
   if (!all.empty()) enable_needed(all);
   for (const auto& [part, write] : all) {
@@ -157,6 +160,7 @@ void Group::Impl::apply_change(const Limits& limits, const Limits& now) const {
     else
       apply_write(part->directory, write);
   }
+  if (limits.perf_events) perf_events.choose(*limits.perf_events, v2_leaf(kPayloadLeaf));
   if (!limits.devices) return;
   const Part& part = require("devices");
   if (part.mount.version == 1)
@@ -386,6 +390,7 @@ bool Group::Impl::remove(std::chrono::milliseconds limit) noexcept {
     backoff.wait(populated ? events.get() : -1);  // once v2 is empty, only the others' rmdir can tell
   }
   owned = false;
+  perf_events.close();  // they keep the kernel's half of the group
   return true;
 }
 
@@ -400,6 +405,7 @@ Limits Group::limits() const {
                             const Part* part = impl_->find(controller);
                             return part && part->mount.version == version ? part->directory.read(file) : std::nullopt;
                           }));
+  if (auto counted = impl_->perf_events.names(); !counted.empty()) merged.perf_events = std::move(counted);
   return merged;
 }
 
@@ -455,6 +461,7 @@ Usage Group::usage(Ask asked, Keep keep) const {
     const auto source = oom_source();
     if (has_children(source->directory)) usage.oom_kills = count_oom_kills(*source);
   }
+  if (asks(asked, Ask::PerfEvents)) usage.perf = impl_->perf_events.read();
   if (usage.blocks && usage.blocks->empty() && !blocks_are_counted(impl_->find("blkio")->mount)) usage.blocks.reset();
   return usage;
 }

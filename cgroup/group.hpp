@@ -22,6 +22,10 @@ namespace cgroup {
 /// Which processes a call means: the container's own, or the supervisor as well.
 enum class Scope { Payload, Everything };
 
+/// Where the payload of the group `partition`/`leaf` lives in a hierarchy: a directory below the group's own, but for
+/// v1 hierarchies that do without.
+std::string payload_path(const Mount& mount, const std::string& partition, const std::string& leaf);
+
 class Group {
  public:
   static constexpr std::chrono::milliseconds kFreezeTimeout{2000};

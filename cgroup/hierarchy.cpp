@@ -15,22 +15,6 @@ bool contains(const std::vector<std::string>& list, std::string_view wanted) {
   return std::find(list.begin(), list.end(), wanted) != list.end();
 }
 
-/// mountinfo writes blanks and backslashes in paths as \ooo (proc(5)).
-std::string unescape(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto octal = text.substr(i + 1, 3);
-    const bool escaped = text[i] == '\\' && octal.size() == 3 && octal.find_first_not_of("01234567") == octal.npos;
-    if (!escaped) {
-      plain += text[i];
-      continue;
-    }
-    plain += static_cast<char>((octal[0] - '0') * 64 + (octal[1] - '0') * 8 + (octal[2] - '0'));
-    i += 3;
-  }
-  return plain;
-}
-
 struct MountLine {
   std::string root, path, type;
   std::vector<std::string> options;  // of the superblock: v1 lists its controllers there
@@ -44,7 +28,7 @@ std::vector<MountLine> cgroup_lines(const std::string& mountinfo) {
     const auto dash = std::find(fields.begin(), fields.end(), "-");
     if (fields.size() < 6 || fields.end() - dash < 4) continue;
     if (*(dash + 1) != "cgroup" && *(dash + 1) != "cgroup2") continue;
-    lines.push_back({unescape(fields[3]), unescape(fields[4]), *(dash + 1), split(*(dash + 3), ",")});
+    lines.push_back({unescape_path(fields[3]), unescape_path(fields[4]), *(dash + 1), split(*(dash + 3), ",")});
   }
   return lines;
 }

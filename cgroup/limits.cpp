@@ -46,6 +46,7 @@ Limits difference(const Limits& from, const Limits& to) {
   if (from.cpuset_cpus != to.cpuset_cpus) result.cpuset_cpus = to.cpuset_cpus;
   if (from.cpuset_mems != to.cpuset_mems) result.cpuset_mems = to.cpuset_mems;
   if (from.devices != to.devices) result.devices = to.devices;
+  change(result.perf_events, from.perf_events, to.perf_events, {});
   for (const auto& device : to.block_devices) {
     const auto* before = find(from.block_devices, device);
     change_device(result.block_devices, before ? *before : BlockDeviceLimits{}, device);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct Limits {
   std::optional<std::uint64_t> pids_max;
   /// Everything not listed is denied. nullopt: no device policy.
   std::optional<std::vector<DeviceRule>> devices;
+  /// No limit, but set and lifted like one: what perf counts for the group's payload.
+  std::optional<std::set<std::string>> perf_events;
   bool operator==(const Limits&) const = default;
 };
 

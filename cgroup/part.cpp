@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "cgroup/cpuset.hpp"
+#include "cgroup/group.hpp"
 #include "cgroup/text.hpp"
 
 namespace cgroup {
@@ -63,13 +64,23 @@ std::optional<Directory> make_container_directory(const Mount& mount, const std:
       if (again > 0 && (error.system_errno() == ENOENT || error.system_errno() == ENODEV)) continue;
       throw;
     }
-    auto made = parent.child(leaf);
-    if (!made) base::fail(Code::SystemError, "cgroup '", parent.path(), "/", leaf, "' vanished");
-    return made;
+    try {
+      auto made = parent.child(leaf);
+      if (!made) base::fail(Code::SystemError, "cgroup '", parent.path(), "/", leaf, "' vanished");
+      return made;
+    } catch (...) {
+      parent.remove_child(leaf.c_str());
+      throw;
+    }
   }
 }
 
 }  // namespace
+
+std::string payload_path(const Mount& mount, const std::string& partition, const std::string& leaf) {
+  const std::string group = mount.path + partition + "/" + leaf;
+  return wants_payload_leaf(mount) ? group + "/" + kPayloadLeaf : group;
+}
 
 Directory Part::payload() const {
   if (auto own = leaf(kPayloadLeaf)) return std::move(*own);

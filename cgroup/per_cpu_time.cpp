@@ -81,7 +81,7 @@ Layout read_layout() {
 
 /// An instruction and the half that follows it: the address that the kernel puts in for `value` of that `kind`.
 std::array<bpf_insn, 2> load_address(unsigned destination, unsigned kind, int value) {
-  return {bpf::code(BPF_LD | BPF_DW | BPF_IMM, destination, kind, 0, value), {}};
+  return {bpf::code(BPF_LD | BPF_DW | BPF_IMM, destination, kind, 0, value), {}};  // NOLINT(misc-redundant-expression)
 }
 
 /// For each group it is called with, adds each CPU's time to that CPU's number in the map `sums`.

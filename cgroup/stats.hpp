@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cgroup/perf_events.hpp"
+
 namespace cgroup {
 
 /// What is asked: a set, so that no file is opened that the question does not need.
@@ -23,6 +25,7 @@ enum class Ask : unsigned {
   CpuPressure = 1 << 6,
   MemoryPressure = 1 << 7,
   BlockPressure = 1 << 8,
+  PerfEvents = 1 << 9,  // no file
 };
 constexpr Ask operator|(Ask a, Ask b) {
   return static_cast<Ask>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
@@ -64,6 +67,7 @@ struct Usage {
   std::optional<std::vector<BlockUsage>> blocks;
   std::optional<std::uint64_t> processes;  // threads, as the pids controller counts
   std::optional<Pressure> cpu_pressure, memory_pressure, block_pressure;
+  PerfCounts perf;
   bool operator==(const Usage&) const = default;
 };
 

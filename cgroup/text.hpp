@@ -13,6 +13,8 @@ namespace cgroup {
 /// Parts of `text` between any of the characters in `separators`; empty parts are left out.
 std::vector<std::string> split(std::string_view text, std::string_view separators);
 std::string trim(std::string_view text);
+/// A path as mountinfo has it, with \ooo for blanks and backslashes (proc(5)).
+std::string unescape_path(std::string_view text);
 /// The number a text begins with; nullopt if it begins with none ("max") or does not fit.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 /// "8:16", as the kernel names a block device: major, minor.
