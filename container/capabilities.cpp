@@ -35,11 +35,16 @@ std::uint64_t capability_bit(const std::string& name) {
 }
 
 std::uint64_t capabilities_asked_for(const std::optional<CapabilityFeature>& feature) {
-  return feature ? bits_in_state(*feature, true) : 0;
+  if (!feature) return 0;
+  return feature->policy == CapabilityPolicy::Allow ? ~bits_in_state(*feature, false) : bits_in_state(*feature, true);
 }
 
-CapabilitySets plan_capabilities(const std::optional<CapabilityFeature>& feature, unsigned last_capability) {
-  const CapabilityFeature chosen = feature.value_or(CapabilityFeature{});
+bool asks_for_host_powers(const std::optional<CapabilityFeature>& feature) {
+  return (capabilities_asked_for(feature) & kDropped) != 0;
+}
+
+CapabilitySets plan_capabilities(const domain_xml::DomainDefinition& definition, unsigned last_capability) {
+  const CapabilityFeature chosen = definition.features.capabilities.value_or(CapabilityFeature{});
   const std::uint64_t known =
       last_capability >= 63 ? ~std::uint64_t{0} : bit(static_cast<int>(last_capability) + 1) - 1;
   const std::uint64_t on = bits_in_state(chosen, true) & known;
@@ -50,7 +55,7 @@ CapabilitySets plan_capabilities(const std::optional<CapabilityFeature>& feature
     case CapabilityPolicy::Allow:
       return {.bounding = known & ~off};
     case CapabilityPolicy::Deny:
-      return {.bounding = on, .inheritable = on};
+      return {.bounding = on, .inheritable = on, .ambient = definition.os.init_user.empty() ? 0 : on};
   }
   return {};
 }

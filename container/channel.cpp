@@ -57,6 +57,10 @@ void receive_packet(int socket, void* buffer, std::size_t capacity, Received& re
   std::memcpy(received.fds, CMSG_DATA(header), sizeof(int) * static_cast<std::size_t>(received.fd_count));
 }
 
+bool from_newer_build(const protocol::Header& header) {
+  return header.version > protocol::kVersion;
+}
+
 protocol::Header make_header(protocol::Type type, std::size_t whole_size, std::uint32_t number) {
   return {type, protocol::kVersion, number, static_cast<std::uint32_t>(whole_size - sizeof(protocol::Header))};
 }

@@ -29,9 +29,8 @@ struct ChildRecord {
   char object[4096];  // only the used part is sent
 };
 
-/// Supervisor → child, in this order: one byte each.
-constexpr char kIdsMapped = 'M';
-constexpr char kAttach = 'C';   // fds: /dev, then the cgroup files to join by
+/// Supervisor → child, the last to init, the others to whoever makes its mounts, in this order: one byte each.
+constexpr char kAttach = 'C';   // fds: /dev, the mounts of the cgroups, the files to join them by
 constexpr char kOwnView = 'V';  // only if the plan has one; fd: its file system, none where it cannot be made
 constexpr char kNetworkDone = 'N';
 
@@ -45,6 +44,7 @@ struct Received {
 bool send_packet(int socket, const void* data, std::size_t size, const int* fds, int fd_count, int flags);
 void receive_packet(int socket, void* buffer, std::size_t capacity, Received& received, int flags);
 
+bool from_newer_build(const protocol::Header& header);
 protocol::Header make_header(protocol::Type type, std::size_t whole_size, std::uint32_t number = 0);
 
 }  // namespace container

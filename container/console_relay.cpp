@@ -62,6 +62,35 @@ void Console::open_host_side(int epoll, std::uint32_t tag) {
   std::memcpy(host_path_, path.c_str(), path.size() + 1);
 }
 
+void Console::log_to(const char* file, bool append) {
+  // A FIFO that nobody reads is refused, not waited for.
+  const int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | (append ? 0 : O_TRUNC);
+  log_ = open(file, flags, 0600);
+  if (log_ < 0) give_up("open console log", file);
+}
+
+/// What the disk has no room for is lost; nobody waits for it.
+void Console::write_log(const char* bytes, std::size_t size) const {
+  while (log_ >= 0 && size > 0) {
+    const ssize_t written = write(log_, bytes, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    bytes += written;
+    size -= static_cast<std::size_t>(written);
+  }
+}
+
+/// A terminal program at the host pty sets that one's size. Nobody tells us, so it is looked at whenever something
+/// comes or goes.
+void Console::follow_size() {
+  winsize size = {};
+  if (host_.fd < 0 || container_.fd < 0 || ioctl(host_.fd, TIOCGWINSZ, &size) != 0) return;
+  if ((size.ws_row == rows_ && size.ws_col == columns_) || (size.ws_row == 0 && size.ws_col == 0)) return;
+  rows_ = size.ws_row;
+  columns_ = size.ws_col;
+  ioctl(container_.fd, TIOCSWINSZ, &size);
+}
+
 void Console::attach(int master, int slave) {
   container_.fd = master;
   container_slave_ = slave;
@@ -89,6 +118,7 @@ bool Console::add_viewer(int fd) {
 }
 
 void Console::on_event(std::uint32_t slot, std::uint32_t events) {
+  follow_size();
   if (slot == kContainerSlot && container_.fd >= 0) {
     if ((events & EPOLLOUT) != 0) flush_input();
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_output();
@@ -123,6 +153,7 @@ bool Console::read_output() {
     if (got == 0 || !would_block(errno)) reopen(container_, container_slave_);
     return false;
   }
+  write_log(static_cast<const char*>(space.iov_base), static_cast<std::size_t>(got));
   // The host pty takes what it has room for; it is a courtesy, the ring is the record.
   if (host_.fd >= 0 && write(host_.fd, space.iov_base, static_cast<std::size_t>(got)) < 0 && !would_block(errno)) {
     reopen(host_, host_slave_);

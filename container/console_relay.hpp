@@ -21,6 +21,8 @@ class Console {
  public:
   /// Makes the host pty. `tag` marks this console's events: (tag + slot) comes back in epoll data.
   void open_host_side(int epoll, std::uint32_t tag);
+  /// Everything that comes out is added to a file of the host's, which is made empty first unless `append`.
+  void log_to(const char* file, bool append);
   const char* host_path() const { return host_path_; }
   /// The container's pty, as the child made it.
   void attach(int master, int slave);
@@ -59,6 +61,8 @@ class Console {
 
   std::size_t room() const;
   bool read_output();
+  void write_log(const char* bytes, std::size_t size) const;
+  void follow_size();
   void send_to(Viewer& viewer);
   void send_to_all();
   void remove(Viewer& viewer);
@@ -72,6 +76,8 @@ class Console {
   int epoll_ = -1;
   std::uint32_t tag_ = 0;
   Source container_, host_;
+  int log_ = -1;
+  std::uint16_t rows_ = 0, columns_ = 0;        // as somebody at the host pty has set them
   int container_slave_ = -1, host_slave_ = -1;  // held open so that nobody's close hangs the pty up
   bool started_ = false, finishing_ = false, drained_ = false;
   std::uint64_t taken_ = 0;  // up to where some viewer has had the output

@@ -8,29 +8,29 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "container/pci_links.hpp"
 #include "netlink/address.hpp"
 #include "netlink/link.hpp"
+#include "netlink/link_list.hpp"
 
 namespace container {
 namespace {
 
-constexpr int kMaxAttempts = 1000;
+constexpr int kMaxAttempts = 1000, kMaxUnexplained = 3;
 constexpr std::chrono::milliseconds kRetiringLimit{1000}, kRetiringPause{2};
-
-bool name_is_taken(const base::Error& error, netlink::Socket& host, const std::string& name) {
-  return error.system_errno() == EEXIST && netlink::find_link(host, name);
-}
 
 /// A name that is wanted may still belong to a container that just ended; a generated one is simply skipped if taken.
 netlink::Veth make_veth(netlink::Socket& host, netlink::VethPlan plan, LinkNames& names, int netns) {
   const bool generated = plan.host_name.empty();
+  int unexplained = 0;  // free again when looked at: another's that just ended, or it is the name inside that is taken
   for (int attempt = 0;; ++attempt) {
     if (generated) plan.host_name = names.next(host);
     try {
       return netlink::Veth::create(host, plan, netns);
     } catch (const base::Error& error) {
       if (error.system_errno() != EEXIST || attempt == kMaxAttempts) throw;
-      if (generated ? !name_is_taken(error, host, plan.host_name) : !names.finish_retiring(host, plan.host_name)) throw;
+      if (!generated && !names.finish_retiring(host, plan.host_name)) throw;
+      if (generated && !netlink::find_link(host, plan.host_name) && ++unexplained > kMaxUnexplained) throw;
     }
   }
 }
@@ -70,7 +70,7 @@ ContainerLink make_link(Place& place, const LinkPlan& plan) {
     netlink::Veth made = make_veth(place.host, *veth, place.names, place.netns);
     configure_host_end(place.host, made.host_name(), plan, *veth);
     std::optional<OvsPort> port;
-    if (plan.ovs) port = OvsPort::add(*plan.ovs, made.host_name(), ovs_owner(place.borrower));
+    if (plan.ovs) port = OvsPort::add(*plan.ovs, made.host_name(), {ovs_owner(place.borrower), place.borrower.uuid});
     return ContainerLink(std::move(made), std::move(port));
   }
   if (const auto* macvlan = std::get_if<netlink::MacvlanPlan>(&plan.kind)) {
@@ -80,7 +80,7 @@ ContainerLink make_link(Place& place, const LinkPlan& plan) {
     return ContainerLink(std::move(made));
   }
   const auto& lent = std::get<LentPlan>(plan.kind);
-  return ContainerLink(LentLink::lend(place.host, *place.inside, place.netns, place.borrower, lent.name));
+  return ContainerLink(LentLink::lend(place.host, *place.inside, place.netns, place.borrower, lent));
 }
 
 /// A container that has just ended keeps its macvlan's address, or a passthrough parent, until the kernel has taken its
@@ -108,6 +108,20 @@ ContainerLink make_configured(Place& place, const LinkPlan& plan) {
 void require_parent(const std::string& name, const char* what) {
   if (::if_nametoindex(name.c_str()) == 0)
     base::fail_errno(base::Code::SystemError, "cannot find ", what, " '", name, "'");
+}
+
+/// Two hosts of one address on a bridge hear each other's answers.
+void require_free_addresses(const LinkPlan& plan) {
+  const auto* veth = std::get_if<netlink::VethPlan>(&plan.kind);
+  const std::string bridge = plan.ovs ? plan.ovs->bridge : veth ? veth->bridge : "";
+  const int index = plan.addresses.empty() ? 0 : static_cast<int>(::if_nametoindex(bridge.c_str()));
+  if (index == 0) return;
+  netlink::Socket host;
+  for (const auto& taken : netlink::list_addresses(host, index))
+    for (const auto& address : plan.addresses)
+      if (address.address == taken.text)
+        base::fail(base::Code::OperationFailed, "IP address '", address.address, "' is that of bridge '", bridge,
+                   "' itself");
 }
 
 }  // namespace
@@ -142,6 +156,7 @@ void ContainerLink::release() noexcept {
 
 void require_parents(const std::vector<LinkPlan>& plans) {
   for (const auto& plan : plans) {
+    require_free_addresses(plan);
     const auto* veth = std::get_if<netlink::VethPlan>(&plan.kind);
     if (veth && !veth->bridge.empty()) require_parent(veth->bridge, "bridge");
     if (veth && !plan.vlans.empty() && !netlink::filters_vlans(veth->bridge))
@@ -152,6 +167,8 @@ void require_parents(const std::vector<LinkPlan>& plans) {
                  "' needs Open vSwitch, whose database '", kOvsDatabase, "' is not there");
     if (const auto* macvlan = std::get_if<netlink::MacvlanPlan>(&plan.kind))
       require_parent(macvlan->parent, "network device");
+    if (const auto* lent = std::get_if<LentPlan>(&plan.kind); lent && lent->link.empty())
+      link_of_pci_device(lent->pci_device);
   }
 }
 

@@ -102,6 +102,8 @@ bool ControlSocket::send_start(const Start& start) {
   message.has_empty_root = add_if_there(fds, start.empty_root);
   message.shared_namespaces = add_files(fds, start.shared_namespaces);
   message.first_files = add_files(fds, start.tasks);
+  message.images = add_files(fds, start.images);
+  message.given = add_files(fds, start.given);
   return send_or_gone(fd_.get(), &message, sizeof message, fds);
 }
 
@@ -122,6 +124,7 @@ ControlMessage ControlSocket::receive_now() {
   if (received.size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return message;
   if (received.size < static_cast<ssize_t>(sizeof(protocol::Header))) {
     message.kind = ControlMessage::Kind::HangUp;
+    message.error = received.size < 0 ? errno : 0;
     return message;
   }
   protocol::Header header;
@@ -155,10 +158,11 @@ base::Fd listen_at(const std::string& directory, const std::string& name) {
   base::Fd fd = seqpacket_socket();
   // Before bind, because the umask belongs to the whole process: the file takes its mode from the socket (unix(7)).
   ::fchmod(fd.get(), 0700);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&place.address), sizeof place.address) < 0 ||
-      ::listen(fd.get(), 16) < 0)
-    base::fail_errno(Code::SystemError, "cannot listen at '", directory, "/", name, "'");
-  return fd;
+  const bool bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&place.address), sizeof place.address) == 0;
+  if (bound && ::listen(fd.get(), 16) == 0) return fd;
+  const int error = errno;
+  if (bound) ::unlinkat(place.directory.get(), name.c_str(), 0);
+  base::fail_errno_value(error, Code::SystemError, "cannot listen at '", directory, "/", name, "'");
 }
 
 base::Fd connect_to(const std::string& directory, const std::string& name) {
@@ -168,7 +172,10 @@ base::Fd connect_to(const std::string& directory, const std::string& name) {
   // (unix(7)).
   const timeval limit{kConnectSeconds, 0}, none{};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&place.address), sizeof place.address) < 0) return {};
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&place.address), sizeof place.address) < 0) {
+    if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN) return {};
+    base::fail_errno(Code::SystemError, "cannot connect to socket '", directory, "/", name, "'");
+  }
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
   return fd;
 }
@@ -176,6 +183,10 @@ base::Fd connect_to(const std::string& directory, const std::string& name) {
 base::Error start_failure(const protocol::FailedMessage& failed) {
   std::string text = std::string("guest failed to start: cannot ") + failed.step;
   if (failed.object[0]) text += std::string(" '") + failed.object + "'";
+  if (std::strcmp(failed.step, "idmap mount") == 0)
+    text +=
+        ", whose file system may not be able to shift ids: give its files to the container's ids, or the domain "
+        "the host's (<lxcell:idmap mode='none'/>)";
   return base::Error(Code::InternalError, base::From::Lxc, text, failed.error);
 }
 

@@ -19,6 +19,7 @@ struct ControlMessage {
   protocol::Type type{};
   protocol::StatusMessage status{};  // Ready, Status, Exited
   protocol::FailedMessage failed{};  // Failed
+  int error = 0;                     // HangUp: why nothing can be received, 0 when the other side has closed
   std::vector<base::Fd> fds;
 };
 
@@ -40,6 +41,8 @@ class ControlSocket {
     int empty_root = -1;                             // -1: init copies the host's mounts
     const std::vector<base::Fd>& shared_namespaces;  // instead of new ones
     std::vector<base::Fd> tasks;                     // to join at once
+    const std::vector<base::Fd>& images;             // mounts: the root's, then those of the plan's steps
+    const std::vector<base::Fd>& given;              // for init, from 3 on
   };
   bool send_start(const Start& start);
   /// The `tasks` files of the supervisor and of init.

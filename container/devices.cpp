@@ -12,6 +12,7 @@
 #include "container/failure.hpp"
 #include "container/filesystem.hpp"
 #include "container/small_text.hpp"
+#include "container/system_calls.hpp"
 
 namespace container {
 namespace {
@@ -100,6 +101,8 @@ int make_dev(const PlanView& plan) {
 void make_consoles(const PlanView& plan, int dev, Consoles& consoles) {
   const int pts = make_filesystem("devpts", "devpts", plan.devpts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   if (pts < 0) give_up("mount", "/dev/pts");
+  own(plan, pts, ".");
+  own(plan, pts, "ptmx");
   if (move_mount(pts, "", dev, "pts", MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount", "/dev/pts");
   for (std::uint32_t i = 0; i < plan.consoles; i++) open_pty(pts, consoles, i);
   bind_node(pts, "ptmx", dev, "ptmx");
@@ -110,6 +113,16 @@ void make_consoles(const PlanView& plan, int dev, Consoles& consoles) {
     bind_node(pts, index.c_str(), dev, console_name(i).c_str());
   }
   close(pts);
+}
+
+void open_consoles(const PlanView& plan, int root, Consoles& consoles) {
+  for (; consoles.count < plan.consoles; consoles.count++) {
+    SmallText<32> path;
+    path << "/dev/pts/" << static_cast<int>(consoles.count);
+    const int slave = open_beneath(root, path.c_str(), O_RDWR | O_NOCTTY);
+    if (slave < 0) give_up("open console", path.c_str());
+    consoles.slaves[consoles.count] = slave;
+  }
 }
 
 }  // namespace container

@@ -15,8 +15,10 @@ struct Consoles {
   int slaves[16];
 };
 
-/// In the child, with `dev` already attached: devpts below it, `plan.consoles` ptys, and their names console, tty1,
-/// tty2 ...
+/// In who makes the mounts, with `dev` already attached: devpts below it, `plan.consoles` ptys, and their names
+/// console, tty1, tty2 ...
 void make_consoles(const PlanView& plan, int dev, Consoles& consoles);
+/// In init, where another process has made them: the slaves, by the mounts that init has.
+void open_consoles(const PlanView& plan, int root, Consoles& consoles);
 
 }  // namespace container

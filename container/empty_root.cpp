@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <future>
 
 #include "base/error.hpp"
+#include "container/mounts.hpp"
 
 namespace container {
 namespace {
@@ -17,7 +19,7 @@ namespace {
   base::fail_errno(base::Code::SystemError, "cannot make an empty mount namespace: ", step);
 }
 
-/// A single inode and no room: nothing could be put there even if it were writable.
+/// Two inodes and no room: nothing could be put there even if it were writable.
 base::Fd make_root() {
   const base::Fd context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
   if (!context) fail_to("open tmpfs");
@@ -25,14 +27,14 @@ base::Fd make_root() {
     if (::fsconfig(context.get(), FSCONFIG_SET_STRING, key, value, 0) < 0) fail_to(key);
   };
   set("size", "4k");
-  set("nr_inodes", "1");
+  set("nr_inodes", "2");
   set("mode", "555");
-  if (::fsconfig(context.get(), FSCONFIG_SET_FLAG, "ro", nullptr, 0) < 0 ||
-      ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
-    fail_to("make tmpfs");
-  constexpr unsigned kAttributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  base::Fd root(::fsmount(context.get(), FSMOUNT_CLOEXEC, kAttributes));
-  if (!root) fail_to("mount tmpfs");
+  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) fail_to("make tmpfs");
+  base::Fd root(::fsmount(context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  if (!root || ::mkdirat(root.get(), kOwnViewPlace + 1, 0) < 0) fail_to("mount tmpfs");
+  mount_attr change = {};
+  change.attr_set = MOUNT_ATTR_RDONLY;
+  if (::mount_setattr(root.get(), "", AT_EMPTY_PATH, &change, sizeof change) < 0) fail_to("make tmpfs read-only");
   return root;
 }
 

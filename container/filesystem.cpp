@@ -14,13 +14,26 @@ bool set_option(int context, char* option) {
   char* value = std::strchr(option, '=');
   if (value == nullptr) return fsconfig(context, FSCONFIG_SET_FLAG, option, nullptr, 0) == 0;
   *value++ = 0;
+  if (*value == '"') {
+    value++;
+    value[std::strcspn(value, "\"")] = 0;
+  }
   return fsconfig(context, FSCONFIG_SET_STRING, option, value, 0) == 0;
+}
+
+/// Up to the next comma that is not within quotes, in which an SELinux context has its categories.
+std::size_t option_size(const char* option) {
+  std::size_t size = std::strcspn(option, ",\"");
+  if (option[size] != '"') return size;
+  size++;
+  size += std::strcspn(option + size, "\"");
+  return size + std::strcspn(option + size, ",");
 }
 
 bool set_options(int context, const char* options) {
   char option[1024];
   while (*options != 0) {
-    const std::size_t size = std::strcspn(options, ",");
+    const std::size_t size = option_size(options);
     if (size >= sizeof option) {
       errno = ENAMETOOLONG;
       return false;

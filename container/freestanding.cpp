@@ -127,6 +127,10 @@ int memcmp(const void* a, const void* b, size_t size) {
   }
   return 0;
 }
+/// What clang makes of a memcmp() that is only compared with 0.
+int bcmp(const void* a, const void* b, size_t size) {
+  return memcmp(a, b, size);
+}
 void* memchr(const void* where, int wanted, size_t size) {
   const char* at = static_cast<const char*>(where);
   for (; size > 0; size--, at++) {
@@ -297,6 +301,12 @@ int setresuid(unsigned real, unsigned effective, unsigned saved) {
 }
 int setresgid(unsigned real, unsigned effective, unsigned saved) {
   return call_int(__NR_setresgid, real, effective, saved);
+}
+int setfsuid(unsigned id) {
+  return call_int(__NR_setfsuid, id);
+}
+int setfsgid(unsigned id) {
+  return call_int(__NR_setfsgid, id);
 }
 int setgroups(size_t count, const unsigned* groups) {
   return call_int(__NR_setgroups, count, groups);

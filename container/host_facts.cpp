@@ -1,18 +1,29 @@
 #include "container/host_facts.hpp"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <system_error>
+
+#include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "cgroup/systemd.hpp"
 #include "cgroup/text.hpp"
+#include "container/loop_disk.hpp"
+#include "container/within.hpp"
 
 namespace container {
 
@@ -25,6 +36,17 @@ std::string host_arch() {
   return machine;
 }
 
+namespace {
+
+bool has_user_namespaces() {
+  // user_namespaces(7), namespaces(7): the file is there where the kernel has them.
+  const base::Fd limit(::open("/proc/sys/user/max_user_namespaces", O_RDONLY | O_CLOEXEC));
+  char digit = 0;
+  return limit && ::read(limit.get(), &digit, 1) == 1 && digit != '0';
+}
+
+}  // namespace
+
 HostFacts read_host_facts() {
   HostFacts facts;
   facts.arch = host_arch();
@@ -33,6 +55,7 @@ HostFacts read_host_facts() {
   facts.cgroups = cgroup::Hierarchy::detect();
   facts.systemd = cgroup::systemd_owns_tree();
   facts.fuse = static_cast<bool>(base::Fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC)));  // which loads the module
+  facts.user_namespaces = has_user_namespaces();
   return facts;
 }
 
@@ -55,15 +78,36 @@ std::vector<std::string> read_lxcfs_files(const std::string& directory) {
 
 namespace {
 
-SourceFacts look_at(const std::string& path) {
+/// `asking`: 0, or AT_STATX_DONT_SYNC for what the kernel knows without asking a file system's server.
+SourceFacts look_at(int directory, const char* path, int asking) {
   SourceFacts facts;
-  struct stat status {};
-  if (::stat(path.c_str(), &status) < 0)
+  struct statx status {};
+  if (::statx(directory, path, asking | AT_EMPTY_PATH, STATX_TYPE | STATX_UID, &status) < 0)
     facts.error = errno;
   else
-    facts.owner = status.st_uid;
-  if (!facts.error && !S_ISDIR(status.st_mode)) facts.kind = SourceFacts::Kind::Other;
+    facts.owner = status.stx_uid;
+  if (!facts.error && !S_ISDIR(status.stx_mode)) facts.kind = SourceFacts::Kind::Other;
   return facts;
+}
+
+/// From the kernel's caches, so that nobody has to be waited for; false if they do not have it.
+bool look_up_cached(const std::string& path, SourceFacts& facts) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_CACHED;
+  const base::Fd found(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+  if (!found) return false;
+  facts = look_at(found.get(), "", AT_STATX_DONT_SYNC);
+  return true;
+}
+
+}  // namespace
+
+namespace {
+
+bool is_from_host(domain_xml::FilesystemType type) {
+  using enum domain_xml::FilesystemType;
+  return type == Mount || type == File || type == Block;
 }
 
 }  // namespace
@@ -71,24 +115,74 @@ SourceFacts look_at(const std::string& path) {
 std::map<std::string, SourceFacts> read_source_facts(const domain_xml::DomainDefinition& definition) {
   std::map<std::string, SourceFacts> sources;
   for (const auto& filesystem : definition.filesystems)
-    if (filesystem.type == domain_xml::FilesystemType::Mount) sources[filesystem.source] = look_at(filesystem.source);
+    if (is_from_host(filesystem.type)) sources[filesystem.source];
   const auto& overlay = definition.extension.overlay;
-  if (overlay && !overlay->directory.empty()) sources[overlay->directory] = look_at(overlay->directory);
-  return sources;
+  if (overlay && !overlay->directory.empty()) sources[overlay->directory];
+  if (std::all_of(sources.begin(), sources.end(), [](auto& one) { return look_up_cached(one.first, one.second); }))
+    return sources;
+  return within(kAnswerLimit, "a filesystem source of domain '" + definition.name + "'", [sources]() mutable {
+    for (auto& [path, facts] : sources) facts = look_at(AT_FDCWD, path.c_str(), 0);
+    return std::move(sources);
+  });
+}
+
+namespace {
+
+DeviceFacts look_at_device(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) < 0) return {.error = errno};
+  const char type = S_ISBLK(status.st_mode) ? 'b' : S_ISCHR(status.st_mode) ? 'c' : '\0';
+  return {.type = type, .major = major(status.st_rdev), .minor = minor(status.st_rdev), .path = path};
+}
+
+/// A number that sysfs has in a file of its own; nullopt if it has none.
+std::optional<unsigned> number_in(const std::filesystem::path& file, int base) {
+  std::ifstream text(file);
+  std::string digits;
+  if (!(text >> digits)) return std::nullopt;
+  return static_cast<unsigned>(std::strtoul(digits.c_str(), nullptr, base));
+}
+
+/// The first USB device of this product ("VVVV:PPPP"), as sysfs lists them.
+DeviceFacts look_for_product(const std::string& product) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/bus/usb/devices", error)) {
+    const auto vendor = number_in(entry.path() / "idVendor", 16), model = number_in(entry.path() / "idProduct", 16);
+    if (!vendor || !model || fmt::format("{:04x}:{:04x}", *vendor, *model) != product) continue;
+    const auto bus = number_in(entry.path() / "busnum", 10), device = number_in(entry.path() / "devnum", 10);
+    return look_at_device(fmt::format("/dev/bus/usb/{:03}/{:03}", bus.value_or(0), device.value_or(0)));
+  }
+  return {.error = ENODEV};
+}
+
+DeviceFacts look_for(const GivenDevice& device) {
+  switch (device.kind) {
+    case GivenDevice::Kind::Node:
+      break;
+    case GivenDevice::Kind::Loop: {
+      const auto loop = find_loop(device.source);
+      return loop ? look_at_device(*loop) : DeviceFacts{.error = ENODEV};
+    }
+    case GivenDevice::Kind::UsbProduct:
+      return look_for_product(device.source);
+  }
+  return look_at_device(device.source);
+}
+
+}  // namespace
+
+DeviceFactsBySource read_device_facts(const std::vector<GivenDevice>& devices) {
+  DeviceFactsBySource facts;
+  for (const auto& device : devices) facts[device.source] = look_for(device);
+  return facts;
 }
 
 LimitFacts read_limit_facts(const domain_xml::DomainDefinition& definition) {
   LimitFacts facts;
   if (definition.vcpus_current || !definition.cpuset.empty() || !definition.cpu_tune.others.empty())
     facts.online_cpus = online_cpus();
-  for (const auto& device : definition.block_tune.devices) {
-    struct stat status {};
-    auto& found = facts.devices[device.path];
-    if (::stat(device.path.c_str(), &status) < 0) found.error = errno;
-    found.block = S_ISBLK(status.st_mode);
-    found.major = major(status.st_rdev);
-    found.minor = minor(status.st_rdev);
-  }
+  facts.devices = read_device_facts(given_devices(definition));
+  for (const auto& device : definition.block_tune.devices) facts.devices[device.path] = look_at_device(device.path);
   return facts;
 }
 

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cgroup/hierarchy.hpp"
+#include "container/given_devices.hpp"
+#include "container/seccomp.hpp"
 #include "domain-xml/definition.hpp"
 
 namespace container {
@@ -20,14 +23,8 @@ struct SourceFacts {
 
 /// What limits must know of the host.
 struct LimitFacts {
-  struct Device {
-    int error = 0;  // errno when it cannot be reached
-    bool block = true;
-    unsigned major = 0, minor = 0;
-    bool operator==(const Device&) const = default;
-  };
-  std::string online_cpus;                // list syntax
-  std::map<std::string, Device> devices;  // host paths that <blkiotune> names
+  std::string online_cpus;      // list syntax
+  DeviceFactsBySource devices;  // those given to the container, and the host paths that <blkiotune> names
 };
 
 struct HostFacts {
@@ -36,8 +33,11 @@ struct HostFacts {
   cgroup::Hierarchy cgroups;
   bool systemd = false;                  // the tree of cgroups is its own
   bool fuse = false;                     // /dev/fuse can be opened
+  bool user_namespaces = true;           // this kernel has them, and lets root make some
   std::vector<std::string> lxcfs_files;  // what a mounted lxcfs gives in place of the kernel's: "/proc/meminfo" ...
   std::map<std::string, SourceFacts> sources;  // host paths the definition mounts
+  std::optional<SeccompFile> seccomp_file;     // the profile it names
+  DeviceFactsBySource devices;                 // those given to the container
 };
 
 /// The machine word of uname(2) under libvirt's name.
@@ -48,13 +48,16 @@ std::string online_cpus();
 
 inline constexpr const char* kLxcfsDirectory = "/var/lib/lxcfs";
 
-/// Everything but `sources` and `lxcfs_files`. Reads the kernel's files; the launcher does it once.
+/// Everything but `sources`, `seccomp_file`, `devices` and `lxcfs_files`. Reads the kernel's files; the launcher does
+/// it once.
 HostFacts read_host_facts();
 /// Empty unless lxcfs is mounted and answers; asked at every start, as it may come and go.
 std::vector<std::string> read_lxcfs_files(const std::string& directory = kLxcfsDirectory);
 /// stat(2) of each host path that `definition` wants mounted.
 std::map<std::string, SourceFacts> read_source_facts(const domain_xml::DomainDefinition& definition);
-/// stat(2) of the block devices it names; the processors if it says anything about them.
+/// What stands for each of them on this host now.
+DeviceFactsBySource read_device_facts(const std::vector<GivenDevice>& devices);
+/// The devices it names; the processors if it says anything about them.
 LimitFacts read_limit_facts(const domain_xml::DomainDefinition& definition);
 
 }  // namespace container

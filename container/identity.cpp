@@ -75,16 +75,6 @@ void set_ids(const PlanView& plan, const Identity& identity) {
   write_capabilities(data);
 }
 
-void set_resource_limits(const PlanView& plan) {
-  for (const ResourceLimit& limit : plan.resource_limits) {
-    const rlimit64 values = {limit.soft, limit.hard};
-    if (syscall(SYS_prlimit64, 0, limit.resource, &values, nullptr) == 0) continue;
-    SmallText<16> number;
-    number << static_cast<int>(limit.resource);
-    give_up("set resource limit", number.c_str());
-  }
-}
-
 void load_seccomp(const PlanView& plan) {
   if (plan.seccomp.size == 0) return;
   sock_fprog program = {};
@@ -134,9 +124,26 @@ void find_identity(const PlanView& plan, int root, Identity& identity) {
   if (group >= 0) close(group);
 }
 
+void set_memory_policy(const PlanView& plan) {
+  const MemoryPolicyView& policy = plan.memory_policy;
+  if (policy.mode == 0) return;
+  // The kernel reads one bit less than it is told of.
+  if (syscall(SYS_set_mempolicy, policy.mode, policy.nodes.data, 8 * policy.nodes.size + 1) != 0)
+    give_up("set memory policy", plan.name);
+}
+
+void set_resource_limits(const PlanView& plan, pid_t process) {
+  for (const ResourceLimit& limit : plan.resource_limits) {
+    const rlimit64 values = {limit.soft, limit.hard};
+    if (syscall(SYS_prlimit64, process, limit.resource, &values, nullptr) == 0) continue;
+    SmallText<16> number;
+    number << static_cast<int>(limit.resource);
+    give_up("set resource limit", number.c_str());
+  }
+}
+
 void assume_identity(const PlanView& plan, const Identity& identity) {
   if (plan.personality_32bit && personality(PER_LINUX32) == -1) give_up("set personality", plan.name);
-  set_resource_limits(plan);  // raising one needs a capability of the host's
   drop_bounding(plan);
   set_ids(plan, identity);
   // Again, because a change of user clears it (prctl(2)).

@@ -4,6 +4,7 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -31,7 +32,9 @@ static_assert(sizeof(Request) == 384);
 base::Fd open_path_beneath(int root, const char* path) {
   open_how how{};
   how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  // Only what the kernel knows without asking: the container may have put a file system there that answers when it
+  // likes (FUSE, autofs), and we would wait for it. Whoever reads a FIFO has looked its name up, so it is known.
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED;
   return base::Fd(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
 }
 
@@ -43,11 +46,20 @@ bool is_hosts_own(const struct stat& found) {
   return false;
 }
 
+/// Without asking the file system, as above.
+bool is_pipe(int fd, struct stat& status) {
+  struct statx found {};
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &found) < 0) return false;
+  status.st_dev = makedev(found.stx_dev_major, found.stx_dev_minor);
+  status.st_ino = found.stx_ino;
+  return S_ISFIFO(found.stx_mode);
+}
+
 /// By O_PATH first: opening a device node for writing could do something, and a FIFO is only known after stat.
 base::Fd open_pipe(int root, const char* path) {
   const base::Fd found = open_path_beneath(root, path);
   struct stat status {};
-  if (!found || ::fstat(found.get(), &status) < 0 || !S_ISFIFO(status.st_mode) || is_hosts_own(status)) return {};
+  if (!found || !is_pipe(found.get(), status) || is_hosts_own(status)) return {};
   // Not blocking, so that a FIFO nobody reads answers ENXIO.
   return base::Fd(::open(("/proc/self/fd/" + std::to_string(found.get())).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
 }

@@ -12,20 +12,26 @@
 #include <cerrno>
 #include <future>
 #include <mutex>
+#include <thread>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/affinity.hpp"
+#include "container/channel.hpp"
 #include "container/container_links.hpp"
 #include "container/container_log.hpp"
 #include "container/control_socket.hpp"
 #include "container/empty_root.hpp"
+#include "container/image_mount.hpp"
+#include "container/loop_disk.hpp"
 #include "container/plan_codec.hpp"
 #include "container/plan_container.hpp"
 #include "container/scope_keeper.hpp"
 #include "container/spawn.hpp"
 #include "container/supervised_container.hpp"
 #include "domain-xml/cpu_pins.hpp"
+#include "domain-xml/device.hpp"
+#include "domain-xml/perf_events.hpp"
 #include "netlink/link.hpp"
 
 namespace container {
@@ -82,7 +88,7 @@ void give(const std::string& path, const ContainerPlan& plan) {
 
 /// The container's root may arrange its own processes where that is safe: v2 and systemd's own hierarchy.
 void give_payload(const cgroup::Group& group, const ContainerPlan& plan) {
-  if (plan.uid_map.empty()) return;
+  if (plan.root_uid == 0 && plan.root_gid == 0) return;
   const auto directories = group.payload_directories();
   const auto mounts = group.mounts();
   for (std::size_t i = 0; i < directories.size(); ++i) {
@@ -98,7 +104,12 @@ void give_payload(const cgroup::Group& group, const ContainerPlan& plan) {
 /// A start in progress. What it has made goes, newest first, unless it is committed.
 class Attempt {
  public:
-  Attempt(const LauncherConfig& config, const DomainDefinition& definition) {
+  Attempt(const LauncherConfig& config, const DomainDefinition& definition, std::shared_ptr<Security> security,
+          std::shared_ptr<Audit> audit) {
+    if (!parts_.ended) base::fail_errno(Code::SystemError, "cannot make an eventfd");
+    parts_.uuid = definition.uuid;
+    parts_.security = std::move(security);
+    parts_.audit = std::move(audit);
     parts_.name = definition.name;
     parts_.run_directory = config.run_directory;
     parts_.socket_name = socket_name(definition);
@@ -110,6 +121,11 @@ class Attempt {
   Attempt(const Attempt&) = delete;
   Attempt& operator=(const Attempt&) = delete;
 
+  /// By a thread of its own: the parser may have to run, and the kernel has to check what it is given.
+  void load_label(const LabelPlan& label) {
+    if (label.own_profile.empty()) return;
+    loading_ = std::async(std::launch::async, [security = parts_.security, label] { security->load(label); });
+  }
   void use_image(RootTargets& targets, const std::string& root) { parts_.root = targets.enter(root); }
   void use_scope(ScopeKeepers& scopes, const CgroupPlace& place) {
     if (place.scope) parts_.scope = scopes.hold(*place.scope);
@@ -122,14 +138,23 @@ class Attempt {
   void complete_group(const ContainerPlan& plan, const cgroup::Limits& limits) {
     parts_.group->complete(limits);
     give_payload(*parts_.group, plan);
+    if (loading_.valid()) loading_.get();  // init goes on from here
     if (!parts_.control.send_attach(parts_.group->supervisor_tasks(), parts_.group->payload_tasks()))
       fail_for_hang_up();
   }
-  /// `empty_root`: -1 when init has to see the host's mounts while it sets up.
+  /// `empty_root`: -1 when who makes the mounts has to see the host's.
   void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log, int empty_root,
-                        const std::vector<base::Fd>& shared_namespaces);
-  protocol::StatusMessage await_ready(const std::vector<LinkPlan>& links, LinkNames& names, const LinksMade& links_made,
-                                      Deadline deadline);
+                        const std::vector<base::Fd>& shared_namespaces, const std::vector<base::Fd>& images,
+                        const std::vector<base::Fd>& given);
+  /// The network namespace has come with `message`. The names of the links' ends on the host.
+  const std::vector<std::string>& make_network(const std::vector<LinkPlan>& plans, LinkNames& names,
+                                               ControlMessage& message);
+  void say_network_is_done() {
+    if (!parts_.control.send(Type::NetworkDone)) fail_for_hang_up();
+  }
+  /// What is known before init runs.
+  const RunningFacts& facts();
+  protocol::StatusMessage await_ready(const std::function<void(ControlMessage&)>& on_network, Deadline deadline);
   /// Once init runs, which would inherit it.
   void pin_supervisor(const std::string& cpus) {
     if (!cpus.empty()) set_affinity(supervisor().pid(), cpus);
@@ -143,20 +168,21 @@ class Attempt {
     if (spawning_.valid()) parts_.supervisor = spawning_.get();
     return parts_.supervisor;
   }
-  [[noreturn]] void fail_for_hang_up();
-  void make_network(const std::vector<LinkPlan>& plans, LinkNames& names, const LinksMade& links_made,
-                    ControlMessage& message);
+  /// `error`: as in ControlMessage.
+  [[noreturn]] void fail_for_hang_up(int error = 0);
 
   ContainerParts parts_;
   std::vector<ContainerLink> links_;
   std::future<base::PidFd> spawning_;
+  std::future<void> loading_;
   bool listening_ = false, committed_ = false;
 };
 
 /// Spawned by a thread of its own, since that takes until the supervisor is executed, and the kernel finds another CPU
 /// for both. What it is to do is waiting in its socket then.
 void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log,
-                               int empty_root, const std::vector<base::Fd>& shared_namespaces) {
+                               int empty_root, const std::vector<base::Fd>& shared_namespaces,
+                               const std::vector<base::Fd>& images, const std::vector<base::Fd>& given) {
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   parts_.control = ControlSocket(std::move(ours));
   auto spawn = [&, far_end = std::move(theirs), v2_directory = parts_.group->supervisor_directory()]() mutable {
@@ -180,11 +206,21 @@ void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan
                                   .v2_payload = v2_payload.get(),
                                   .empty_root = empty_root,
                                   .shared_namespaces = shared_namespaces,
-                                  .tasks = parts_.group->supervisor_tasks()}))
+                                  .tasks = parts_.group->supervisor_tasks(),
+                                  .images = images,
+                                  .given = given}))
     fail_for_hang_up();
 }
 
-void Attempt::fail_for_hang_up() {
+void Attempt::fail_for_hang_up(int error) {
+  if (error != 0)
+    base::fail_errno_value(error, Code::SystemError, "guest failed to start: cannot hear from its supervisor");
+  // Where sending found it gone, what it said last is still to be read.
+  while (true) {
+    const auto message = parts_.control.receive_now();
+    if (message.kind != ControlMessage::Kind::Packet) break;
+    if (message.type == Type::Failed) throw start_failure(message.failed);
+  }
   supervisor().wait_exit(static_cast<int>(kEndLimit.count()));
   std::string how = "without saying why";
   if (const auto status = supervisor().reap()) {
@@ -194,29 +230,31 @@ void Attempt::fail_for_hang_up() {
   base::fail(Code::InternalError, "guest failed to start: supervisor ended ", how);
 }
 
-void Attempt::make_network(const std::vector<LinkPlan>& plans, LinkNames& names, const LinksMade& links_made,
-                           ControlMessage& message) {
+const std::vector<std::string>& Attempt::make_network(const std::vector<LinkPlan>& plans, LinkNames& names,
+                                                      ControlMessage& message) {
   if (message.fds.size() < 2) base::fail(Code::InternalError, "guest failed to start: no network namespace was sent");
-  links_ = make_links(plans, names, message.fds[1].get(), netlink::Socket(std::move(message.fds[0])),
-                      {parts_.run_directory, parts_.name});
-  if (links_made) {
-    std::vector<std::string> host_ends;
-    for (const auto& link : links_) host_ends.push_back(link.host_name());
-    links_made(host_ends);
-  }
-  if (!parts_.control.send(Type::NetworkDone)) fail_for_hang_up();
+  links_ =
+      make_links(plans, names, message.fds[1].get(), netlink::Socket(std::move(message.fds[0])), parts_.borrower());
+  for (const auto& link : links_) parts_.facts.host_links.push_back(link.host_name());
+  return parts_.facts.host_links;
 }
 
-protocol::StatusMessage Attempt::await_ready(const std::vector<LinkPlan>& links, LinkNames& names,
-                                             const LinksMade& links_made, Deadline deadline) {
+const RunningFacts& Attempt::facts() {
+  parts_.facts.supervisor_pid = supervisor().pid();
+  parts_.facts.supervisor_start_time = base::process_start_time(parts_.facts.supervisor_pid);
+  return parts_.facts;
+}
+
+protocol::StatusMessage Attempt::await_ready(const std::function<void(ControlMessage&)>& on_network,
+                                             Deadline deadline) {
   while (true) {
     auto message = parts_.control.receive(deadline);
     if (message.kind == ControlMessage::Kind::Nothing)
       base::fail(Code::OperationTimeout, "domain '", parts_.name, "' did not start within ", kStartLimit.count(), " s");
-    if (message.kind == ControlMessage::Kind::HangUp) fail_for_hang_up();
+    if (message.kind == ControlMessage::Kind::HangUp) fail_for_hang_up(message.error);
     switch (message.type) {
       case Type::NetworkReady:
-        make_network(links, names, links_made, message);
+        on_network(message);
         break;
       case Type::Failed:
         throw start_failure(message.failed);
@@ -242,10 +280,7 @@ void take_status(ContainerParts& parts, const protocol::StatusMessage& status) {
 
 ContainerParts Attempt::commit(const protocol::StatusMessage& ready) {
   take_status(parts_, ready);
-  parts_.facts.supervisor_pid = supervisor().pid();
-  parts_.facts.supervisor_start_time = base::process_start_time(parts_.facts.supervisor_pid);
   for (auto& link : links_) {
-    parts_.facts.host_links.push_back(link.host_name());
     if (link.host_index() != 0) parts_.links.emplace_back(link.host_name(), link.host_index());
     link.release();
   }
@@ -278,20 +313,30 @@ void Attempt::undo() noexcept {
       base::log::warning("domain '{}': cgroup '{}' stays behind", parts_.name, parts_.group->path());
   });
   if (listening_) ::unlink((parts_.run_directory + "/" + parts_.socket_name).c_str());
+  if (loading_.valid()) loading_.wait();
+  parts_.security->release(parts_.uuid);
 }
 
 DomainDefinition live_definition(DomainDefinition live, const LauncherConfig& config,
-                                 const std::vector<LinkPlan>& links, const RunningFacts& facts) {
+                                 const std::vector<LinkPlan>& links, const RunningFacts& facts,
+                                 const LabelPlan& label) {
+  show_label(live, label);
   if (live.partition.empty()) live.partition = config.default_partition;
   for (std::size_t i = 0; i < live.interfaces.size(); ++i) {
     live.interfaces[i].target_dev = facts.host_links.at(i);
     live.interfaces[i].guest_dev_actual = links[i].guest_name();
   }
-  for (std::size_t i = 0; i < live.consoles.size(); ++i) {
-    if (i < facts.console_paths.size()) live.consoles[i].path = facts.console_paths[i];
-    live.consoles[i].alias = "console" + std::to_string(i);
-  }
+  for (std::size_t i = 0; i < live.consoles.size(); ++i) live.consoles[i].alias = domain_xml::console_alias(i);
   return live;
+}
+
+AuditFacts audit_facts(const ContainerParts& parts, const cgroup::Limits& limits) {
+  const std::string process = "/proc/" + std::to_string(parts.facts.init_pid);
+  struct stat info {};
+  ::stat((process + "/ns/pid").c_str(), &info);
+  return {parts.facts.supervisor_pid, parts.facts.init_pid, info.st_ino,
+          parts.facts.cgroup_partition + "/" + parts.facts.cgroup_leaf,
+          limits.devices.value_or(std::vector<cgroup::DeviceRule>())};
 }
 
 /// The supervisor of `facts`, if the process with that number is still it.
@@ -301,6 +346,25 @@ base::PidFd find_supervisor(const RunningFacts& facts) {
   if (!process || process->wait_exit(0)) return {};
   if (base::process_start_time(facts.supervisor_pid) != facts.supervisor_start_time) return {};
   return std::move(*process);
+}
+
+/// An older supervisor's messages are this one's with less at their ends; what a newer one's mean is not known.
+void require_known_version(const ControlMessage& message) {
+  const auto version = message.status.header.version;
+  if (!from_newer_build(message.status.header)) return;
+  base::fail(Code::OperationUnsupported, "its supervisor is of a newer lxcell (protocol ", version,
+             "): it goes on by itself until a daemon of that version is back");
+}
+
+/// The descriptors went with the daemon that had them, and what they had counted.
+void count_perf_events_again(const DomainDefinition& live, cgroup::Group& group) {
+  const auto names = domain_xml::perf_events(live);
+  if (names.empty()) return;
+  try {
+    group.update({.perf_events = names});
+  } catch (const base::Error& error) {
+    base::log::warning("domain '{}': {}", live.name, error.message());
+  }
 }
 
 }  // namespace
@@ -313,14 +377,15 @@ struct Launcher::Impl {
   HostFacts host = read_host_facts();
   std::shared_ptr<LinkNames> names = std::make_shared<LinkNames>();
   std::shared_ptr<RootTargets> targets = std::make_shared<RootTargets>();
+  std::shared_ptr<Security> security = std::make_shared<Security>(config.security);
+  std::shared_ptr<Audit> audit = std::make_shared<Audit>(config.audit);
   std::mutex mutex;
   base::Fd empty_root = {};
   ScopeKeepers scopes{loop, config.supervisor_path};
 
-  /// -1 when the container cannot be set up on an empty root: a user namespace gets proc only while the host's is in
-  /// sight, and overlayfs is told its layers by /proc/self/fd.
+  /// -1 when the container cannot be set up on an empty root: overlayfs is told its layers by /proc/self/fd.
   int empty_root_for(const ContainerPlan& plan) {
-    if ((plan.namespaces & CLONE_NEWUSER) != 0 || plan.root_overlay) return -1;
+    if (plan.root_overlay) return -1;
     const std::scoped_lock lock(mutex);
     if (!empty_root) empty_root = make_empty_root();
     return empty_root.get();
@@ -328,6 +393,8 @@ struct Launcher::Impl {
   HostFacts facts_for(const DomainDefinition& definition) const {
     HostFacts facts = host;
     facts.sources = read_source_facts(definition);
+    facts.seccomp_file = read_seccomp_file(definition);
+    facts.devices = read_device_facts(given_devices(definition));
     facts.lxcfs_files = read_lxcfs_files();
     return facts;
   }
@@ -340,43 +407,82 @@ struct Launcher::Impl {
   std::unique_ptr<Running> make_running(ContainerParts parts) {
     return std::make_unique<SupervisedContainer>(loop, names, std::move(parts));
   }
+  Launched launch(const DomainDefinition& definition, const StartSteps& steps, const std::vector<base::Fd>& given);
   bool find_again(const DomainDefinition& live, ContainerParts& parts);
   void remove_leftovers(const DomainDefinition& live, ContainerParts& parts);
 };
 
 Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
     : impl_(std::make_unique<Impl>(loop, std::move(config))) {
+  if (!impl_->host.user_namespaces && !impl_->config.unsafe.share_host_users)
+    base::log::warning(
+        "this host has no user namespaces (/proc/sys/user/max_user_namespaces): root in a container without id map is"
+        " root of the host, less the capabilities that were dropped");
   if (!impl_->host.fuse)
     base::log::warning(
         "/dev/fuse cannot be opened: without lxcfs, containers see the host's /proc/meminfo, swaps and cpuinfo");
 }
 Launcher::~Launcher() = default;
 
-Launched Launcher::launch(const DomainDefinition& definition, const LinksMade& links_made) {
+Launched Launcher::launch(const DomainDefinition& definition, const StartSteps& steps,
+                          const std::vector<base::Fd>& given) {
+  try {
+    return impl_->launch(definition, steps, given);
+  } catch (...) {
+    impl_->audit->write(failed_start_records(definition));
+    throw;
+  }
+}
+
+Launched Launcher::Impl::launch(const DomainDefinition& definition, const StartSteps& steps,
+                                const std::vector<base::Fd>& given) {
   const Deadline deadline = Clock::now() + kStartLimit;
-  const auto& config = impl_->config;
   const auto live = with_root(definition, config.unsafe);
-  auto plan = plan_container(live, impl_->facts_for(live), config.unsafe);
+  auto loops = attach_loops(given_devices(live));
+  auto plan = plan_container(live, facts_for(live), config.unsafe);
   const auto links = plan_links(live);
-  const auto place = impl_->place_of(live);
-  plan_view_cgroups(plan, impl_->host.cgroups, place);
+  const auto place = place_of(live);
+  plan_cgroup_places(plan, host.cgroups, place);
+  plan_given_descriptors(plan, given.size());
   const auto limits = plan_limits(live, read_limit_facts(live));
   require_parents(links);
+  if (links.empty()) steps.links_made({});
   const auto shared = open_shared_namespaces(live, config.namespaces_of);
+  const auto images = mount_images(plan);
 
-  Attempt attempt(config, live);
-  attempt.use_image(*impl_->targets, plan.root_source);
-  const base::Fd log = open_log(config, plan);
-  attempt.use_scope(impl_->scopes, place);
-  attempt.begin_group(impl_->host.cgroups, place);
-  attempt.start_supervisor(config, plan, log, impl_->empty_root_for(plan), shared);
+  const auto label = security->plan(live);
+  const base::Fd log = open_log(config, plan);  // before the attempt, whose thread may outlast what fails here
+  Attempt attempt(config, live, security, audit);
+  plan_security(plan, label);
+  attempt.load_label(label);
+  if (plan.root_image.empty()) attempt.use_image(*targets, plan.root_source);
+  attempt.use_scope(scopes, place);
+  attempt.begin_group(host.cgroups, place);
+  attempt.start_supervisor(config, plan, log, empty_root_for(plan), shared, images, given);
   attempt.complete_group(plan, limits);  // beside the supervisor's own preparations
   log_plan(config, plan, log);           // beside the making of the namespaces
-  const auto ready = attempt.await_ready(links, *impl_->names, links_made, deadline);
+  DomainDefinition running_definition;
+  bool audited = false;
+  const auto be_prepared = [&] {
+    running_definition = live_definition(live, config, links, attempt.facts(), label);
+    steps.prepared(attempt.facts(), running_definition);
+    audited = audit->wanted();  // the kernel takes its time to answer
+  };
+  if (links.empty()) be_prepared();
+  const auto make_network = [&](ControlMessage& message) {
+    steps.links_made(attempt.make_network(links, *names, message));
+    attempt.say_network_is_done();
+    std::this_thread::yield();  // to the supervisor: whom a socket wakes has to wait for this CPU
+    be_prepared();              // beside init's last steps
+  };
+  const auto ready = attempt.await_ready(make_network, deadline);
   attempt.pin_supervisor(domain_xml::emulator_pin(live.cpu_tune));
   auto parts = attempt.commit(ready);
-  auto running_definition = live_definition(live, config, links, parts.facts);
-  return {impl_->make_running(std::move(parts)), std::move(running_definition)};
+  parts.loops = !loops.empty();
+  for (auto& disk : loops) disk.release();
+  show_consoles(running_definition, parts.facts);
+  if (audited) audit->write(start_records(running_definition, security->model(), audit_facts(parts, limits)));
+  return {make_running(std::move(parts)), std::move(running_definition)};
 }
 
 /// Fills `parts` from a supervisor that still answers.
@@ -388,8 +494,11 @@ bool Launcher::Impl::find_again(const DomainDefinition& live, ContainerParts& pa
   const Deadline deadline = Clock::now() + kAdoptLimit;
   while (true) {
     auto message = parts.control.receive(deadline);
+    if (message.error != 0)  // not its fault, and no reason to end its container
+      base::fail_errno_value(message.error, Code::SystemError, "cannot hear from supervisor ", parts.supervisor.pid());
     if (message.kind != ControlMessage::Kind::Packet) return false;
     if (message.type != Type::Status && message.type != Type::Exited) continue;
+    require_known_version(message);
     take_status(parts, message.status);
     if (message.status.exited)
       parts.exit = exit_record(message.status.wait_status);
@@ -399,7 +508,9 @@ bool Launcher::Impl::find_again(const DomainDefinition& live, ContainerParts& pa
       return false;
     break;
   }
-  if (const auto* root = find_root(live)) parts.root = targets->enter(root->source);
+  const auto* const root = find_root(live);
+  if (root && root->type == domain_xml::FilesystemType::Mount) parts.root = targets->enter(root->source);
+  security->adopt(live);
   netlink::Socket host_socket;
   for (const auto& name : parts.facts.host_links)
     if (const auto index = netlink::find_link(host_socket, name)) parts.links.emplace_back(name, *index);
@@ -424,25 +535,41 @@ void Launcher::Impl::remove_leftovers(const DomainDefinition& live, ContainerPar
   }
   if (parts.group && !parts.group->remove(kEndLimit))
     base::log::warning("domain '{}': cgroup '{}' stays behind", live.name, parts.group->path());
-  undo_links({parts.run_directory, parts.name});
+  undo_links(parts.borrower());
+  detach_loops_of(base::format_uuid(live.uuid));
+  security->release(live.uuid);
+  if (parts.facts.supervisor_pid > 0)
+    audit->write(end_records(live.name, live.uuid, parts.facts.supervisor_pid, "failed"));
   ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
+}
+
+const std::string& Launcher::security_model() const {
+  return impl_->security->model();
 }
 
 std::unique_ptr<Running> Launcher::adopt(const DomainDefinition& live, const RunningFacts& facts) {
   ContainerParts parts;
+  if (!parts.ended) base::fail_errno(Code::SystemError, "cannot make an eventfd");
   parts.name = live.name;
+  parts.uuid = live.uuid;
   parts.facts = facts;
   parts.run_directory = impl_->config.run_directory;
   parts.socket_name = socket_name(live);
   parts.log_path = log_path(impl_->config, live.name);
   parts.adopted = true;
+  parts.loops = true;
+  parts.security = impl_->security;
+  parts.audit = impl_->audit;
   if (facts.cgroup_leaf.empty()) {  // its start was interrupted before anything was known of it
     const CgroupPlace place = impl_->place_of(live);
     parts.facts.cgroup_partition = place.partition;
     parts.facts.cgroup_leaf = place.leaf;
   }
   parts.group = cgroup::Group::open(impl_->host.cgroups, parts.facts.cgroup_partition, parts.facts.cgroup_leaf);
-  if (impl_->find_again(live, parts)) return impl_->make_running(std::move(parts));
+  if (impl_->find_again(live, parts)) {
+    count_perf_events_again(live, *parts.group);
+    return impl_->make_running(std::move(parts));
+  }
   impl_->remove_leftovers(live, parts);
   return nullptr;
 }

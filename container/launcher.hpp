@@ -8,7 +8,9 @@
 
 #include "base/event_loop.hpp"
 #include "cgroup/hierarchy.hpp"
+#include "container/audit_config.hpp"
 #include "container/running.hpp"
+#include "container/security.hpp"
 #include "container/shared_namespaces.hpp"
 #include "container/unsafe_defaults.hpp"
 #include "domain-xml/definition.hpp"
@@ -22,6 +24,8 @@ struct LauncherConfig {
   std::string cgroup_root;      // prefix of every cgroup path, "" normally; tests use their own plain directories
   std::string default_partition = "/machine";
   UnsafeDefaults unsafe;
+  SecurityConfig security;
+  AuditConfig audit;
   FindNamespaces namespaces_of;  // of other domains, by name
 };
 
@@ -31,9 +35,15 @@ struct Launched {
   domain_xml::DomainDefinition live;
 };
 
-/// Told of the ends on the host of a container's interfaces, in order, when all links are made and nothing runs inside
-/// yet. What it throws fails the start.
-using LinksMade = std::function<void(const std::vector<std::string>& host_ends)>;
+/// What a start tells on its way. What these throw fails the start.
+struct StartSteps {
+  /// All links are made and nothing runs inside yet: the ends on the host of the container's interfaces, in order
+  /// (none, if it has no interfaces).
+  std::function<void(const std::vector<std::string>& host_ends)> links_made = [](const auto&) {};
+  /// Beside init's last steps: what adopt() needs is known. The definition as it runs lacks the paths of consoles; it
+  /// may be added to.
+  std::function<void(const RunningFacts& facts, domain_xml::DomainDefinition& live)> prepared = [](auto&, auto&) {};
+};
 
 class Launcher {
  public:
@@ -42,7 +52,12 @@ class Launcher {
 
   /// Blocks until init has been exec'ed (a few milliseconds). Throws the first cause; nothing is left behind then.
   /// Called on worker threads, at once for different domains.
-  Launched launch(const domain_xml::DomainDefinition& definition, const LinksMade& links_made = {});
+  /// `given`: what init has as descriptors 3, 4 ...
+  Launched launch(const domain_xml::DomainDefinition& definition, const StartSteps& steps = {},
+                  const std::vector<base::Fd>& given = {});
+  /// The host's security model, as its capabilities say.
+  const std::string& security_model() const;
+
   /// Finds the supervisor again by its socket, pid and start time; nullptr when it is gone (leftovers have been
   /// removed).
   std::unique_ptr<Running> adopt(const domain_xml::DomainDefinition& live, const RunningFacts& facts);

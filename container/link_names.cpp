@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/memory_reserve.hpp"
 #include "netlink/link.hpp"
 
 namespace container {
@@ -91,12 +92,14 @@ void LinkNames::reap() {
       continue;
     }
     lock.unlock();
-    try {
-      netlink::Socket socket;
-      delete_if_same(socket, name, retired.index);
-    } catch (const base::Error& error) {
-      base::log::warning("network device '{}' stays behind: {}", name, error.message());
-    }
+    base::insist([&, link = name, index = retired.index] {
+      try {
+        netlink::Socket socket;
+        delete_if_same(socket, link, index);
+      } catch (const base::Error& error) {
+        base::log::warning("network device '{}' stays behind: {}", link, error.message());
+      }
+    });
     forget(name, retired.index);  // only now: a start that needs the name meanwhile must find it here
     lock.lock();
   }

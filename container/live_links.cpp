@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/plan_container.hpp"
+#include "netlink/address.hpp"
 #include "netlink/bandwidth.hpp"
 #include "netlink/link.hpp"
 #include "netlink/link_list.hpp"
@@ -96,16 +98,61 @@ const std::string& bridge_of(const LinkPlan& plan) {
   return veth ? veth->bridge : none;
 }
 
-/// A port that leaves its bridge forgets what it was there.
-void apply_differences(Ends& ends, const Interface& before, const Interface& after) {
-  const LinkPlan was = plan_link(before, before.guest_dev_actual), is = plan_link(after, after.guest_dev_actual);
-  const bool moves = bridge_of(was) != bridge_of(is);
+void apply_bridge(Ends& ends, const LinkPlan& was, const LinkPlan& is, const Borrower& borrower) {
+  const bool other_port = was.ovs != is.ovs, moves = bridge_of(was) != bridge_of(is);
+  if (other_port && was.ovs) remove_ovs_port(ends.host_name);
   if (moves) netlink::set_link_master(ends.host, ends.host_name, bridge_of(is));
+  if (other_port && is.ovs) OvsPort::add(*is.ovs, ends.host_name, {ovs_owner(borrower), borrower.uuid}).release();
+  if (bridge_of(is).empty()) return;
+  // A port that leaves its bridge forgets what it was there.
   if (was.isolated != is.isolated || (moves && is.isolated))
     netlink::set_port_isolated(ends.host, ends.host_name, is.isolated);
+  if (moves && !is.vlans.empty())
+    netlink::set_port_vlans(ends.host, ends.host_name, bridge_of(is), is.vlans);
+  else if (!moves && was.vlans != is.vlans)
+    netlink::set_port_vlans(ends.host, ends.host_name, bridge_of(is), is.vlans, was.vlans);
+}
+
+/// What the guest has done itself meanwhile stays: an address that is there already, one that is gone.
+void add_missing_address(netlink::Socket& inside, const std::string& link, const AddressPlan& address) {
+  try {
+    netlink::add_address(inside, link, address.address, address.prefix, address.peer);
+  } catch (const base::Error& error) {
+    if (error.system_errno() != EEXIST) throw;
+  }
+}
+
+/// All routes are made again: the kernel drops those that go by an address with it.
+void apply_addresses(Ends& ends, const LinkPlan& was, const LinkPlan& is) {
+  netlink::Socket& inside = ends.inside;
+  const auto has = [](const auto& list, const auto& one) {
+    return std::find(list.begin(), list.end(), one) != list.end();
+  };
+  for (const auto& route : was.routes)
+    netlink::remove_route(inside, route.destination, route.prefix, route.gateway, route.metric);
+  for (const auto& address : was.addresses)
+    if (!has(is.addresses, address))
+      netlink::remove_address(inside, ends.guest_name, address.address, address.prefix, address.peer);
+  for (const auto& address : is.addresses)
+    if (!has(was.addresses, address)) add_missing_address(inside, ends.guest_name, address);
+  if (is.guest_up && !was.guest_up) netlink::set_link_up(inside, ends.guest_name, true);
+  for (const auto& route : is.routes)
+    netlink::add_route(inside, route.destination, route.prefix, route.gateway, route.metric);
+}
+
+void apply_differences(Ends& ends, const Interface& before, const Interface& after, const Borrower& borrower) {
+  const LinkPlan was = plan_link(before, before.guest_dev_actual), is = plan_link(after, after.guest_dev_actual);
+  apply_bridge(ends, was, is, borrower);
   if (before.mtu != after.mtu) apply_mtu(ends, after);
   if (was.bandwidth != is.bandwidth) apply_bandwidth(ends, is.bandwidth);
   if (before.link_up.value_or(true) != after.link_up.value_or(true)) apply_state(ends, after);
+  if (was.addresses != is.addresses || was.routes != is.routes) apply_addresses(ends, was, is);
+}
+
+void require_reachable(const Ends& ends, const Interface& before, const Interface& after) {
+  const bool inside = before.ips != after.ips || before.routes != after.routes;
+  if (ends.guest_name.empty() && (inside || ends.host_name.empty()))
+    base::fail(Code::OperationFailed, "interface '", before.guest_dev_actual, "' cannot be found inside the container");
 }
 
 }  // namespace
@@ -122,15 +169,15 @@ LiveLink attach_link(const Interface& interface, LinkNames& names, int netns, co
   return {std::move(live), std::move(made.front())};
 }
 
-void change_link(const Interface& before, const Interface& after, int netns) {
+void change_link(const Interface& before, const Interface& after, int netns, const Borrower& borrower) {
   Ends ends = find_ends(before, netns);
-  if (ends.host_name.empty() && ends.guest_name.empty())
-    base::fail(Code::OperationFailed, "interface '", before.guest_dev_actual, "' cannot be found inside the container");
+  require_reachable(ends, before, after);
+  require_parents({plan_link(after, after.guest_dev_actual)});
   try {
-    apply_differences(ends, before, after);
+    apply_differences(ends, before, after, borrower);
   } catch (...) {
     try {
-      apply_differences(ends, after, before);
+      apply_differences(ends, after, before, borrower);
     } catch (const base::Error& error) {
       base::log::warning("interface '{}' stays half changed: {}", before.guest_dev_actual, error.message());
     }
@@ -147,9 +194,14 @@ std::optional<Traffic> read_traffic_inside(const Interface& live, int netns) {
                  counted->tx_bytes, counted->tx_packets, counted->tx_errors, counted->tx_dropped};
 }
 
-void remove_link_inside(const Interface& live, int netns) {
-  netlink::Socket inside = netlink::Socket::in(netns);
-  if (const auto link = find_inside(inside, live)) netlink::delete_link(inside, link->index);
+void remove_link_inside(const Interface& live, int netns, const Borrower& borrower) {
+  const LinkPlan plan = plan_link(live, live.guest_dev_actual);
+  if (const auto* lent = std::get_if<LentPlan>(&plan.kind)) return return_lent_device(borrower, lent->pci_device);
+  Ends ends{{}, netlink::Socket::in(netns), {}, {}};
+  const auto link = find_inside(ends.inside, live);
+  if (!link) return;
+  if (plan.ovs) remove_ovs_port(netlink::link_name(ends.host, link->other_end));
+  netlink::delete_link(ends.inside, link->index);
 }
 
 }  // namespace container

@@ -13,11 +13,16 @@
 namespace container {
 namespace {
 
-CreatedSink created_sink = nullptr;
+CreatedSink created_sink;
 
-std::uint64_t mount_id(int fd) {
-  struct statx info;
-  return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &info) == 0 ? info.stx_mnt_id : 0;
+/// False with errno if that cannot be told.
+bool same_mount(int one, int other, bool& same) {
+  struct statx first, second;
+  if (statx(one, "", AT_EMPTY_PATH, STATX_MNT_ID, &first) != 0 ||
+      statx(other, "", AT_EMPTY_PATH, STATX_MNT_ID, &second) != 0)
+    return false;
+  same = first.stx_mnt_id == second.stx_mnt_id;
+  return true;
 }
 
 bool make(int parent, const char* name, bool directory) {
@@ -27,7 +32,7 @@ bool make(int parent, const char* name, bool directory) {
 /// Makes the last component of `path` (a writable copy, unchanged in the end) and, before it, the missing ones it lies
 /// in. What is there already (EEXIST) is for the caller's open to judge: another start's directory, "..", or a link
 /// that leads nowhere and stays one.
-void make_path(int root, char* path, bool directory) {
+void make_path(int root, char* path, bool directory, const CreatedSink& sink) {
   std::size_t size = std::strlen(path);
   while (size > 1 && path[size - 1] == '/') size--;
   if (size <= 1) return;  // the root
@@ -38,13 +43,16 @@ void make_path(int root, char* path, bool directory) {
   *name = 0;
   int parent = open_beneath(root, path, O_PATH | O_DIRECTORY);
   if (parent < 0 && errno == ENOENT) {
-    make_path(root, path, true);
+    make_path(root, path, true, sink);
     parent = open_beneath(root, path, O_PATH | O_DIRECTORY);
   }
   *name = first;
-  // Only what lies in the image is remembered: the same path elsewhere is somebody else's directory.
-  if (parent >= 0 && make(parent, name, directory) && created_sink != nullptr && mount_id(parent) == mount_id(root)) {
-    created_sink(path);
+  // Only what lies in the image is remembered: the same path elsewhere is somebody else's directory. Asked before it is
+  // made, or what cannot be told would stay.
+  bool in_image = false;
+  if (parent >= 0 && same_mount(parent, root, in_image) && make(parent, name, directory) && in_image &&
+      sink.call != nullptr) {
+    sink.call(sink.context, path);
   }
   const int error = errno;
   close(parent);
@@ -69,11 +77,15 @@ void remove_one(int root, char* path) {
 
 }  // namespace
 
-void set_created_sink(CreatedSink sink) {
+void set_created_sink(const CreatedSink& sink) {
   created_sink = sink;
 }
 
 int open_mount_target(int root, const char* path, CreateTarget create) {
+  return open_mount_target(root, path, create, created_sink);
+}
+
+int open_mount_target(int root, const char* path, CreateTarget create, const CreatedSink& sink) {
   const int target = open_beneath(root, path, O_PATH);
   if (target >= 0 || errno != ENOENT || create == CreateTarget::No) return target;
   char copy[PATH_MAX];
@@ -83,7 +95,7 @@ int open_mount_target(int root, const char* path, CreateTarget create) {
     return -1;
   }
   std::memcpy(copy, path, size + 1);
-  make_path(root, copy, create == CreateTarget::Directory);
+  make_path(root, copy, create == CreateTarget::Directory, sink);
   const int error = errno;
   const int made = open_beneath(root, path, O_PATH);
   if (made < 0 && errno == ENOENT) errno = error;  // why it could not be made
@@ -93,6 +105,11 @@ int open_mount_target(int root, const char* path, CreateTarget create) {
 void remove_created(const char* root_source, const char* paths, std::size_t size) {
   const int root = open(root_source, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (root < 0) return;
+  remove_created(root, paths, size);
+  close(root);
+}
+
+void remove_created(int root, const char* paths, std::size_t size) {
   char path[PATH_MAX];
   while (size > 1) {
     std::size_t start = size - 1;  // paths[size - 1] is the last one's NUL
@@ -103,7 +120,6 @@ void remove_created(const char* root_source, const char* paths, std::size_t size
     }
     size = start;
   }
-  close(root);
 }
 
 }  // namespace container

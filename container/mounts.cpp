@@ -23,9 +23,16 @@ bool missing(int error) {
   return error == ENOENT || error == ENOTDIR || error == ENODEV;
 }
 
-int open_root_tree(const PlanView& plan) {
+bool has_root_image(const PlanView& plan) {
+  return *plan.root_image != 0;
+}
+
+/// `image`: the root's, if it is one.
+int open_root_tree(const PlanView& plan, int image) {
   const unsigned recursive = plan.root_overlay ? 0 : AT_RECURSIVE;  // overlayfs sees one file system
-  const int root = open_tree(AT_FDCWD, plan.root_source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+  const int root = has_root_image(plan)
+                       ? image
+                       : open_tree(AT_FDCWD, plan.root_source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
   struct stat info;
   if (root < 0 || fstat(root, &info) != 0) give_up("open root", plan.root_source);
   if (!S_ISDIR(info.st_mode)) give_up("open root", plan.root_source, ENOTDIR);
@@ -50,37 +57,68 @@ int open_bind_tree(const MountView& step) {
   return tree;
 }
 
-void shift(int tree, int user_namespace, bool recursive, const char* path) {
+/// `optional`: a file system that cannot be shifted, as one without owners, is taken as it is.
+void shift(int tree, int user_namespace, bool recursive, const char* path, bool optional = false) {
   mount_attr change = {};
   change.attr_set = MOUNT_ATTR_IDMAP;
   change.userns_fd = static_cast<std::uint64_t>(user_namespace);
-  if (mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &change, sizeof change) != 0) {
+  if (mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &change, sizeof change) != 0 &&
+      !(optional && errno == EINVAL)) {
     give_up("idmap mount", path);
   }
 }
 
-/// The file system mounted last. It is new, so what it lacks can be made without looking.
-struct NewMount {
+/// The file systems mounted so far, which are the kernel's and new. What lies below one is looked up from it and not
+/// from the root: there, who shares the image could have exchanged a directory for another meanwhile, and a mask would
+/// cover something else.
+struct Mounted {
   int fd = -1;
   const char* path = "";
+  std::size_t size = 0;
 };
-NewMount newest;
+constexpr int kMostMounted = 32;
+Mounted mounted[kMostMounted];
+int mounted_count = 0;
 
-/// A directory right below the newest mount, as the cgroup hierarchies have theirs; -1 if that is not where it belongs.
-int make_target_in_newest(const MountView& step) {
-  if (newest.fd < 0 || step.create != CreateTarget::Directory) return -1;
-  const char* slash = std::strrchr(step.target, '/');
-  const auto parent_size = static_cast<std::size_t>(slash - step.target);
-  if (parent_size != std::strlen(newest.path) || std::memcmp(step.target, newest.path, parent_size) != 0) return -1;
-  if (mkdirat(newest.fd, slash + 1, 0755) != 0) return -1;
-  return openat(newest.fd, slash + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+bool is_below(const char* path, const Mounted& one) {
+  return std::strlen(path) > one.size && std::memcmp(path, one.path, one.size) == 0 && path[one.size] == '/';
+}
+
+/// The innermost one that `path` lies below; null if none.
+const Mounted* find_mounted(const char* path) {
+  const Mounted* found = nullptr;
+  for (int i = 0; i < mounted_count; i++) {
+    if (is_below(path, mounted[i]) && (found == nullptr || mounted[i].size >= found->size)) found = &mounted[i];
+  }
+  return found;
+}
+
+/// Takes over `tree`.
+void remember_mounted(int tree, const char* path) {
+  if (mounted_count == kMostMounted) give_up("mount", path, E2BIG);
+  mounted[mounted_count++] = {tree, path, std::strlen(path)};
+}
+
+int open_inside(int root, const char* path) {
+  const Mounted* base = find_mounted(path);
+  return base == nullptr ? open_beneath(root, path, O_PATH) : open_beneath(base->fd, path + base->size, O_PATH);
+}
+
+/// A directory right below a new file system, as the cgroup hierarchies have theirs; -1 if that is not where it
+/// belongs.
+int make_target_in_mounted(const MountView& step) {
+  const Mounted* base = find_mounted(step.target);
+  if (base == nullptr || step.create != CreateTarget::Directory) return -1;
+  const char* name = step.target + base->size + 1;
+  if (std::strchr(name, '/') != nullptr || mkdirat(base->fd, name, 0755) != 0) return -1;
+  return openat(base->fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /// The step's target, or -1 when it is missing and the step optional.
 int open_target(int root, const MountView& step) {
-  const int made = make_target_in_newest(step);
-  if (made >= 0) return made;
-  const int target = open_mount_target(root, step.target, step.create);
+  int target = make_target_in_mounted(step);
+  if (target < 0) target = open_inside(root, step.target);
+  if (target < 0 && errno == ENOENT) target = open_mount_target(root, step.target, step.create);
   if (target < 0 && !(step.optional && missing(errno))) give_up("find mount target", step.target);
   return target;
 }
@@ -104,33 +142,19 @@ int make_step_filesystem(const MountView& step) {
   return mount;
 }
 
-bool of_cgroups(const MountView& step) {
-  return std::strcmp(step.fstype, "cgroup") == 0 || std::strcmp(step.fstype, "cgroup2") == 0;
-}
-
-void make_filesystems(const PlanView& plan, MountTrees& trees, bool cgroups) {
-  int* tree = trees.steps;
-  for (const MountView& step : plan.mounts) {
-    if (step.kind == MountKind::Filesystem && of_cgroups(step) == cgroups) *tree = make_step_filesystem(step);
-    tree++;
-  }
-}
-
 void place(int root, const MountView& step, int tree) {
   if (tree < 0) return;
   const int target = open_target(root, step);
   if (target >= 0) attach(tree, target, step.target);
   close(target);
-  if (target < 0 || step.kind != MountKind::Filesystem || std::strcmp(step.fstype, "tmpfs") != 0) {
+  if (target >= 0 && step.kind == MountKind::Filesystem)
+    remember_mounted(tree, step.target);
+  else
     close(tree);
-    return;
-  }
-  close(newest.fd);
-  newest = {tree, step.target};
 }
 
 void mount_bind_inside(int root, const MountView& step) {
-  const int source = open_beneath(root, step.source, O_PATH);
+  const int source = open_inside(root, step.source);
   if (source < 0 && step.optional && missing(errno)) return;
   if (source < 0) give_up("open mount source", step.source);
   const unsigned recursive = step.recursive ? AT_RECURSIVE : 0;
@@ -171,14 +195,12 @@ int open_own_file(const MountView& step, const MountTrees& trees) {
   return file;
 }
 
-/// Only a mount that is somewhere in the tree can be bound from (before Linux 6.15): it is put onto the empty root,
-/// where the container's own will hide it, or into the host's, with which it goes; then its files are opened before
-/// that.
-void put_own_view(const PlanView& plan, const MountTrees& trees) {
+/// Only a mount that is somewhere in the tree can be bound from (before Linux 6.15): it is put into the host's, with
+/// which it goes, after its files have been opened; or where the container's own hides it.
+void put_own_view_on_host(const PlanView& plan, const MountTrees& trees) {
   if (trees.own_view < 0) return;
-  const char* place = trees.on_empty_root ? "/" : "/proc";
-  if (move_mount(trees.own_view, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount own view", place);
-  if (trees.on_empty_root) return;
+  if (move_mount(trees.own_view, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    give_up("mount own view", "/proc");
   int* tree = trees.steps;
   for (const MountView& step : plan.mounts) {
     if (step.kind == MountKind::OwnFile) *tree = open_own_file(step, trees);
@@ -186,8 +208,13 @@ void put_own_view(const PlanView& plan, const MountTrees& trees) {
   }
 }
 
+void hide_own_view(const MountTrees& trees) {
+  if (move_mount(trees.own_view, "", trees.own_view_place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+    give_up("mount own view", kOwnViewPlace);
+}
+
 void mask(int root, int dev, const MountView& step) {
-  const int target = open_beneath(root, step.target, O_PATH);
+  const int target = open_inside(root, step.target);
   if (target < 0 && (missing(errno) || errno == EACCES)) return;
   if (target < 0) give_up("mask", step.target);
   struct stat info;
@@ -200,10 +227,35 @@ void mask(int root, int dev, const MountView& step) {
   close(target);  // `cover` stays open: further masks clone it, and exec closes it
 }
 
-void make_private() {
-  mount_attr change = {};
-  change.propagation = MS_PRIVATE;
-  if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &change, sizeof change) != 0) give_up("make mounts private", "/");
+void apply(const MountView& step, const MountTrees& trees, int tree) {
+  switch (step.kind) {
+    case MountKind::Filesystem:
+    case MountKind::Bind:
+    case MountKind::Cgroup:
+    case MountKind::Image:
+      place(trees.root, step, tree);
+      break;
+    case MountKind::BindInside:
+      mount_bind_inside(trees.root, step);
+      break;
+    case MountKind::Attributes:
+      change_attributes(trees.root, step);
+      break;
+    case MountKind::Mask:
+      mask(trees.root, trees.dev, step);
+      break;
+    case MountKind::OwnFile:
+      break;  // later
+  }
+}
+
+/// While the root can be written to. One that will lie in another of them is that one's to have.
+void make_later_target(const PlanView& plan, int root, const MountView& step) {
+  for (const MountView& other : plan.mounts) {
+    if (other.detachable && is_below(step.target, {-1, other.target, std::strlen(other.target)})) return;
+  }
+  const int target = open_target(root, step);
+  if (target >= 0) close(target);
 }
 
 /// In the new root's directory.
@@ -215,15 +267,20 @@ void leave_host_root(const PlanView& plan) {
 
 }  // namespace
 
-void open_host_trees(const PlanView& plan, MountTrees& trees) {
-  trees.root = open_root_tree(plan);
+void open_host_trees(const PlanView& plan, const int* images, int image_count, MountTrees& trees) {
+  int wanted = has_root_image(plan) ? 1 : 0;
+  for (const MountView& step : plan.mounts) wanted += step.kind == MountKind::Image ? 1 : 0;
+  if (wanted != image_count) give_up("read start message", "images", EPROTO);
+  trees.root = open_root_tree(plan, has_root_image(plan) ? *images++ : -1);
   trees.overlay = open_overlay_tree(plan);
   const std::size_t size = sizeof(int) * (plan.mounts.size() + std::size_t{1});
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) give_up("read plan", plan.name);
   trees.steps = static_cast<int*>(memory);
   int* next = trees.steps;
-  for (const MountView& step : plan.mounts) *next++ = step.kind == MountKind::Bind ? open_bind_tree(step) : -1;
+  for (const MountView& step : plan.mounts) {
+    *next++ = step.kind == MountKind::Bind ? open_bind_tree(step) : step.kind == MountKind::Image ? *images++ : -1;
+  }
 }
 
 void shift_host_trees(const PlanView& plan, const MountTrees& trees, int user_namespace) {
@@ -231,23 +288,52 @@ void shift_host_trees(const PlanView& plan, const MountTrees& trees, int user_na
   if (plan.root_idmapped && trees.overlay >= 0) shift(trees.overlay, user_namespace, false, plan.overlay_directory);
   const int* tree = trees.steps;
   for (const MountView& step : plan.mounts) {
-    if (step.idmapped && *tree >= 0) shift(*tree, user_namespace, step.recursive, step.source);
+    if (step.idmapped && *tree >= 0)
+      shift(*tree, user_namespace, step.recursive, step.source, step.kind == MountKind::Image);
     tree++;
   }
 }
 
 void make_filesystems(const PlanView& plan, MountTrees& trees) {
-  make_filesystems(plan, trees, false);
+  int* tree = trees.steps;
+  for (const MountView& step : plan.mounts) {
+    if (step.kind == MountKind::Filesystem) *tree = make_step_filesystem(step);
+    tree++;
+  }
 }
 
-void make_cgroup_filesystems(const PlanView& plan, MountTrees& trees) {
-  make_filesystems(plan, trees, true);
+int open_cgroup_trees(const PlanView& plan, int* trees, int most) {
+  int count = 0;
+  for (const MountView& step : plan.mounts) {
+    if (step.kind != MountKind::Cgroup) continue;
+    if (count == most) give_up("mount", step.target, E2BIG);
+    trees[count++] = open_bind_tree(step);
+  }
+  return count;
+}
+
+int take_cgroup_trees(const PlanView& plan, MountTrees& trees, const int* fds, int count) {
+  int taken = 0;
+  int* tree = trees.steps;
+  for (const MountView& step : plan.mounts) {
+    if (step.kind == MountKind::Cgroup) {
+      if (taken == count) give_up("mount", step.target, EPROTO);
+      *tree = fds[taken++];
+    }
+    tree++;
+  }
+  return taken;
 }
 
 void enter_root(const PlanView& plan, MountTrees& trees) {
   if (!trees.on_empty_root) make_private();
   if (plan.root_overlay) make_overlay(plan, trees);
-  put_own_view(plan, trees);  // after that, which needs the host's /proc
+  if (trees.on_empty_root) {
+    trees.own_view_place = open(kOwnViewPlace, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (trees.own_view_place < 0) give_up("find mount target", kOwnViewPlace);
+  } else {
+    put_own_view_on_host(plan, trees);  // after the overlay, which needs the host's /proc
+  }
   // On top of the old root, because that place always exists.
   if (move_mount(trees.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0) give_up("mount root", plan.root_source);
   if (fchdir(trees.root) != 0) give_up("mount root", plan.root_source);
@@ -262,39 +348,33 @@ void enter_root(const PlanView& plan, MountTrees& trees) {
   close(target);
 }
 
-void apply_mounts(const PlanView& plan, const MountTrees& trees) {
-  const int root = trees.root;
+void apply_mounts(const PlanView& plan, const MountTrees& trees, MountSet set) {
   const int* tree = trees.steps;
   for (const MountView& step : plan.mounts) {
-    switch (step.kind) {
-      case MountKind::Filesystem:
-      case MountKind::Bind:
-        place(root, step, *tree);
-        break;
-      case MountKind::BindInside:
-        mount_bind_inside(root, step);
-        break;
-      case MountKind::Attributes:
-        change_attributes(root, step);
-        break;
-      case MountKind::Mask:
-        mask(root, trees.dev, step);
-        break;
-      case MountKind::OwnFile:
-        break;  // later
-    }
+    if (set == MountSet::Fixed && step.detachable)
+      make_later_target(plan, trees.root, step);
+    else if (set != MountSet::Detachable || step.detachable)
+      apply(step, trees, *tree);
     tree++;
   }
-  if (plan.root_readonly && !add_attributes(root, MOUNT_ATTR_RDONLY, false)) give_up("make root read-only", "/");
+  if (plan.root_readonly && set != MountSet::Detachable && !add_attributes(trees.root, MOUNT_ATTR_RDONLY, false))
+    give_up("make root read-only", "/");
 }
 
 void apply_own_files(const PlanView& plan, const MountTrees& trees) {
   if (trees.own_view < 0) return;
+  if (trees.on_empty_root) hide_own_view(trees);
   const int* tree = trees.steps;
   for (const MountView& step : plan.mounts) {
     if (step.kind == MountKind::OwnFile) place(trees.root, step, *tree >= 0 ? *tree : open_own_file(step, trees));
     tree++;
   }
+}
+
+void make_private() {
+  mount_attr change = {};
+  change.propagation = MS_PRIVATE;
+  if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &change, sizeof change) != 0) give_up("make mounts private", "/");
 }
 
 }  // namespace container

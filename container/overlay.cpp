@@ -1,7 +1,6 @@
 #include "container/overlay.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,8 +77,9 @@ void make_overlay(const PlanView& plan, MountTrees& trees) {
   set_layer(context, "upperdir", changes, "/upper", path);
   set_layer(context, "workdir", changes, "/work", path);
   if (fsconfig(context, FSCONFIG_SET_STRING, "source", "overlay", 0) != 0) give_up("make root overlay", path);
-  // A user namespace may not write the trusted attributes that overlayfs keeps its notes in otherwise.
-  if ((plan.namespaces & CLONE_NEWUSER) != 0 && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", nullptr, 0) != 0)
+  // Where the container's root has ids of its own it may not write the trusted attributes that overlayfs keeps its
+  // notes in otherwise.
+  if (plan.root_uid != 0 && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", nullptr, 0) != 0)
     give_up("make root overlay", path);
   if (fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) give_up("make root overlay", path);
   const int overlay = fsmount(context, FSMOUNT_CLOEXEC, 0);

@@ -86,9 +86,10 @@ void add_pair(json_t* pairs, const char* key, const std::string& value) {
   if (!value.empty()) json_array_append_new(pairs, json_pack("[s,s]", key, value.c_str()));
 }
 
-JsonOwner interface_row(const OvsPlan& plan, const std::string& link, const std::string& owner) {
+JsonOwner interface_row(const OvsPlan& plan, const std::string& link, const OvsOwner& owner) {
   const JsonOwner ids(json_array());
-  add_pair(ids.get(), kOwnerKey, owner);
+  add_pair(ids.get(), kOwnerKey, owner.name);
+  add_pair(ids.get(), "vm-id", owner.uuid);
   add_pair(ids.get(), "attached-mac", plan.mac);
   add_pair(ids.get(), "iface-id", plan.interface_id);
   add_pair(ids.get(), "iface-status", "active");
@@ -145,8 +146,7 @@ bool has_ovs(const std::string& database) {
   return ::access(database.c_str(), F_OK) == 0;
 }
 
-OvsPort OvsPort::add(const OvsPlan& plan, const std::string& link, const std::string& owner,
-                     const std::string& database) {
+OvsPort OvsPort::add(const OvsPlan& plan, const std::string& link, const OvsOwner& owner, const std::string& database) {
   const std::string what =
       base::join("cannot make network device '", link, "' a port of Open vSwitch bridge '", plan.bridge, "'");
   const auto bridges =

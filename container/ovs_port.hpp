@@ -20,6 +20,11 @@ struct OvsPlan {
   bool operator==(const OvsPlan&) const = default;
 };
 
+/// Whose port it is: the name it is found again by, and the domain's uuid for the network's controller.
+struct OvsOwner {
+  std::string name, uuid;
+};
+
 /// True if there is a database to ask.
 bool has_ovs(const std::string& database = kOvsDatabase);
 
@@ -27,7 +32,7 @@ bool has_ovs(const std::string& database = kOvsDatabase);
 class OvsPort {
  public:
   /// Makes `link` a port. Throws SystemError: no such bridge, or what the database says.
-  static OvsPort add(const OvsPlan& plan, const std::string& link, const std::string& owner,
+  static OvsPort add(const OvsPlan& plan, const std::string& link, const OvsOwner& owner,
                      const std::string& database = kOvsDatabase);
   OvsPort(OvsPort&& other) noexcept;
   OvsPort& operator=(OvsPort&& other) noexcept;

@@ -231,12 +231,17 @@ bool serve_own_view() {
   const ssize_t got = read(fuse, request, sizeof request);
   if (got < 0) {
     // ENOENT: whoever asked was interrupted. ENODEV: unmounted everywhere, or aborted by the administrator.
-    const bool there = errno == EAGAIN || errno == EINTR || errno == ENOENT;
+    const bool there = errno == EAGAIN || errno == EINTR || errno == ENOENT || errno == ENOMEM;
     if (!there) close_fuse();
     return there;
   }
   const std::size_t size = answer_fuse(request, static_cast<std::size_t>(got), reply, files);
-  if (size > 0 && write(fuse, reply, size) < 0) return true;  // interrupted meanwhile: nobody waits for it
+  // ENOENT: whoever asked was interrupted. For anything else it would wait for good, so that all are told by the end.
+  for (int again = 1; size > 0 && write(fuse, reply, size) < 0 && errno != ENOENT; again--) {
+    if (again > 0) continue;
+    close_fuse();
+    return false;
+  }
   return true;
 }
 

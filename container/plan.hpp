@@ -16,6 +16,8 @@ enum class MountKind : std::uint8_t {
   Attributes,  // mount_setattr on an existing mount at target (read-only remount and the like)
   Mask,        // hide: a file gets /dev/null, a directory an empty read-only tmpfs; a missing target is fine
   OwnFile,     // the file `source` of the supervisor's own view; skipped where the host cannot have one
+  Cgroup,      // open_tree(the payload's directory) once its cgroups are complete, attributes, move_mount to target
+  Image,       // the file system in `source`, a file (fstype "loop") or device (fstype "block"), mounted by the daemon
 };
 
 enum class CreateTarget : std::uint8_t { No, Directory, File };
@@ -25,16 +27,17 @@ struct MountStep {
   std::string source;
   std::string target;  // absolute inside the container; resolved with RESOLVE_IN_ROOT, symlinks cannot lead out
   std::string fstype;
-  std::string options;  // "size=64k,mode=755": one fsconfig each; a word without '=' is a flag
+  std::string options;  // "size=64k,mode=755": one fsconfig each; a word without '=' is a flag. Values may be in quotes
   // MOUNT_ATTR_* (mount_setattr(2)), added to what a mount has: a bind of a read-only mount stays read-only. Only an
   // atime mode replaces the one before.
   std::uint64_t attributes = 0;
   // Made if missing. What was made in the image itself is reported back and removed again after the stop; what was made
   // inside another mount (a bind source, a tmpfs) is not.
   CreateTarget create = CreateTarget::No;
-  bool recursive = false;  // binds: with the mounts below the source, attributes on all; Attributes: AT_RECURSIVE
-  bool optional = false;   // a missing source, target or file system type skips the step
-  bool idmapped = false;   // Bind: shifted through the container's user namespace
+  bool recursive = false;   // binds: with the mounts below the source, attributes on all; Attributes: AT_RECURSIVE
+  bool optional = false;    // a missing source, target or file system type skips the step
+  bool idmapped = false;    // Bind, Image: shifted through the container's user namespace
+  bool detachable = false;  // the definition's: may be unmounted while the container runs
   bool operator==(const MountStep&) const = default;
 };
 
@@ -62,6 +65,20 @@ struct ResourceLimit {
   std::uint32_t resource = 0;  // RLIMIT_*
   std::uint64_t soft = 0, hard = 0;
   bool operator==(const ResourceLimit&) const = default;
+};
+
+/// set_mempolicy(2) of everything in the container, which inherits it.
+struct MemoryPolicy {
+  std::uint32_t mode = 0;  // MPOL_*; MPOL_DEFAULT: none is set
+  std::string nodes;       // the call's mask: machine words
+  bool operator==(const MemoryPolicy&) const = default;
+};
+
+/// <log> of a console: everything that is written to it.
+struct ConsoleLog {
+  std::string file;  // on the host; empty: none
+  bool append = false;
+  bool operator==(const ConsoleLog&) const = default;
 };
 
 /// What the supervisor computes the container's own /proc/meminfo and the like from (own_view).
@@ -101,7 +118,7 @@ struct ContainerPlan {
   std::vector<Symlink> links;
   // ptys; /dev/console and /dev/tty1 are the first, tty2.. the others. The supervisor makes them, pts and ptmx itself.
   std::uint32_t consoles = 1;
-  std::string devpts_options;  // "newinstance,ptmxmode=0666,mode=0620,gid=5"
+  std::string devpts_options;  // "newinstance,max=512,ptmxmode=0666,mode=0620,gid=5"
 
   bool wait_for_network = false;  // exec only after the daemon said NetworkDone
   bool loopback_up = false;
@@ -112,6 +129,10 @@ struct ContainerPlan {
   std::vector<ResourceLimit> resource_limits;
   OwnView own_view;
   InitPlan init;
+  MemoryPolicy memory_policy;
+  std::string security_file, security_label;  // written there just before exec; empty: none
+  std::vector<ConsoleLog> console_logs;       // of the first consoles, in order
+  std::string root_image;  // what root_source is instead of a directory: "loop" or "block", as of MountKind::Image
   bool operator==(const ContainerPlan&) const = default;
 };
 

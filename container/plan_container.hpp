@@ -53,8 +53,13 @@ struct CgroupPlace {
 CgroupPlace plan_cgroup(const domain_xml::DomainDefinition& definition, const std::string& default_partition,
                         CgroupTree tree);
 
-/// Where the supervisor finds the figures for the container's own view, if it serves one.
-void plan_view_cgroups(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy, const CgroupPlace& place);
+/// Tells init that it is given `count` descriptors, as for socket activation (sd_listen_fds(3)): LISTEN_FDS and
+/// LISTEN_PID, unless the definition says something of its own about them. Throws ConfigUnsupported for too many.
+void plan_given_descriptors(ContainerPlan& plan, std::size_t count);
+
+/// The directories of the container's cgroups: what it sees as their root, and where the supervisor finds the figures
+/// for its own view, if it serves one.
+void plan_cgroup_places(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy, const CgroupPlace& place);
 
 struct AddressPlan {
   std::string address;
@@ -69,9 +74,13 @@ struct RoutePlan {
   unsigned metric = 1;
   bool operator==(const RoutePlan&) const = default;
 };
-/// A link of the host that the container has while it runs, under its own name.
+/// A link of the host that the container has while it runs.
 struct LentPlan {
-  std::string name;
+  std::string link;  // its name on the host; empty: that of pci_device
+  std::string pci_device;
+  std::string guest_name;
+  std::optional<netlink::Mac> mac;  // inside; absent: its own
+  std::optional<unsigned> mtu;
   bool operator==(const LentPlan&) const = default;
 };
 struct LinkPlan {
@@ -102,12 +111,27 @@ bool is_network_device(const domain_xml::HostDevice& device);
 /// if it is to have both.
 bool has_private_network(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe);
 
+/// Whether a definition asks for something that only the host's own users can have: a capability over the host,
+/// another's namespace, or the host's whole tree as root directory.
+bool needs_host_users(const domain_xml::DomainDefinition& definition);
+
 /// The definition with the host's root put first if it has no filesystem on "/" and that is wanted; else unchanged.
 domain_xml::DomainDefinition with_root(const domain_xml::DomainDefinition& definition, const UnsafeDefaults& unsafe);
 /// The definition with <idmap> entries in place of an automatic id map, whose ids have been chosen.
 domain_xml::DomainDefinition with_id_map(const domain_xml::DomainDefinition& definition);
 /// The filesystem on "/", nullptr if there is none.
 const domain_xml::Filesystem* find_root(const domain_xml::DomainDefinition& definition);
+
+struct MountChange {
+  std::vector<std::string> removed;  // targets
+  std::vector<MountStep> added;
+  bool operator==(const MountChange&) const = default;
+};
+/// What to mount and unmount in a container when its definition changes from `before` to `after`; facts of `after`.
+/// Throws OperationUnsupported for the root, SystemError for a source that cannot be reached, ConfigUnsupported for a
+/// type that cannot be had.
+MountChange plan_mount_change(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after,
+                              const HostFacts& facts);
 
 /// The container's paths and devices as a user namespace sees them: `id` inside is what on the host. Identity without
 /// map.

@@ -102,6 +102,21 @@ std::vector<ResourceLimit> plan_resource_limits(const std::vector<domain_xml::Re
   return planned;
 }
 
+void plan_given_descriptors(ContainerPlan& plan, std::size_t count) {
+  constexpr std::size_t kMost = 64;  // one message carries them with all else
+  if (count == 0) return;
+  if (count > kMost)
+    base::fail(base::Code::ConfigUnsupported, "more than ", kMost, " descriptors cannot be given to '", plan.name, "'");
+  auto& environment = plan.init.environment;
+  const auto set = [&](const std::string& prefix, std::size_t value) {
+    const auto same = [&](const std::string& variable) { return variable.starts_with(prefix); };
+    if (std::none_of(environment.begin(), environment.end(), same))
+      environment.push_back(prefix + std::to_string(value));
+  };
+  set("LISTEN_FDS=", count);
+  set("LISTEN_PID=", 1);
+}
+
 InitPlan plan_init(const domain_xml::DomainDefinition& definition) {
   const auto& os = definition.os;
   InitPlan init;

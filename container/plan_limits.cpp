@@ -7,6 +7,8 @@
 #include "container/plan_container.hpp"
 #include "domain-xml/cpu_pins.hpp"
 #include "domain-xml/cpuset.hpp"
+#include "domain-xml/io_tune.hpp"
+#include "domain-xml/perf_events.hpp"
 
 namespace container {
 namespace {
@@ -26,13 +28,14 @@ bool may_make_nodes(const domain_xml::DomainDefinition& definition) {
   return found != feature->states.end() && found->second;
 }
 
-std::vector<cgroup::DeviceRule> device_rules(const domain_xml::DomainDefinition& definition) {
+std::vector<cgroup::DeviceRule> device_rules(const domain_xml::DomainDefinition& definition, const LimitFacts& facts) {
   std::vector<cgroup::DeviceRule> rules = {{'c', 1, 3}, {'c', 1, 5}, {'c', 1, 7},    {'c', 1, 8},   {'c', 1, 9},
                                            {'c', 5, 0}, {'c', 5, 2}, {'c', 10, 229}, {'c', 136, -1}};
   if (may_make_nodes(definition)) {
     rules.push_back({'c', -1, -1, "m"});
     rules.push_back({'b', -1, -1, "m"});
   }
+  for (auto& rule : given_device_rules(given_devices(definition), facts.devices)) rules.push_back(std::move(rule));
   return rules;
 }
 
@@ -115,7 +118,7 @@ cgroup::BlockDeviceLimits block_device_limits(const domain_xml::BlockDeviceTune&
   const auto& device = facts.devices.at(tune.path);
   if (device.error)
     base::fail_errno_value(device.error, base::Code::SystemError, "cannot look at block device '", tune.path, "'");
-  if (!device.block) base::fail_errno_value(ENOTBLK, base::Code::SystemError, "cannot limit '", tune.path, "'");
+  if (device.type != 'b') base::fail_errno_value(ENOTBLK, base::Code::SystemError, "cannot limit '", tune.path, "'");
   return {.major = device.major,
           .minor = device.minor,
           .weight = unless_zero(tune.weight),
@@ -123,6 +126,46 @@ cgroup::BlockDeviceLimits block_device_limits(const domain_xml::BlockDeviceTune&
           .write_iops_sec = unless_zero(tune.write_iops_sec),
           .read_bytes_sec = unless_zero(tune.read_bytes_sec),
           .write_bytes_sec = unless_zero(tune.write_bytes_sec)};
+}
+
+template <typename Value>
+void lower(std::optional<Value>& limit, const std::optional<Value>& other) {
+  if (other && (!limit || *other < *limit)) limit = other;
+}
+
+/// A device has one limit of each kind, whoever asks for it: the lowest.
+void add_limits(std::vector<cgroup::BlockDeviceLimits>& limits, const cgroup::BlockDeviceLimits& more) {
+  const auto same = std::find_if(limits.begin(), limits.end(),
+                                 [&](const auto& one) { return one.major == more.major && one.minor == more.minor; });
+  if (same == limits.end()) {
+    limits.push_back(more);
+    return;
+  }
+  if (!same->weight) same->weight = more.weight;
+  lower(same->read_iops_sec, more.read_iops_sec);
+  lower(same->write_iops_sec, more.write_iops_sec);
+  lower(same->read_bytes_sec, more.read_bytes_sec);
+  lower(same->write_bytes_sec, more.write_bytes_sec);
+}
+
+/// One that is not on this host needs none: without it the container does not start.
+void add_disk_limits(const domain_xml::DomainDefinition& definition, const LimitFacts& facts, cgroup::Limits& limits) {
+  const auto given = given_devices(definition);  // the disks come first
+  for (std::size_t i = 0; i < definition.disks.size(); ++i) {
+    const auto tune = domain_xml::io_tune(definition.disks[i]);
+    const auto device = facts.devices.find(given[i].source);
+    if (tune.empty() || device == facts.devices.end() || device->second.error || device->second.type != 'b') continue;
+    const auto limit = [&](const char* name) -> std::optional<std::uint64_t> {
+      const auto found = tune.find(name);
+      return found == tune.end() ? std::nullopt : std::optional(found->second);
+    };
+    add_limits(limits.block_devices, {.major = device->second.major,
+                                      .minor = device->second.minor,
+                                      .read_iops_sec = limit(domain_xml::kReadIopsSec),
+                                      .write_iops_sec = limit(domain_xml::kWriteIopsSec),
+                                      .read_bytes_sec = limit(domain_xml::kReadBytesSec),
+                                      .write_bytes_sec = limit(domain_xml::kWriteBytesSec)});
+  }
 }
 
 /// The memory policy of processes that run is their own by now; only what the cgroup enforces can change.
@@ -153,9 +196,11 @@ cgroup::Limits plan_limits(const domain_xml::DomainDefinition& definition, const
   limits.cpuset_mems = memory_nodes(definition);
   limits.blkio_weight = unless_zero(definition.block_tune.weight);
   for (const auto& device : definition.block_tune.devices)
-    limits.block_devices.push_back(block_device_limits(device, facts));
+    add_limits(limits.block_devices, block_device_limits(device, facts));
+  add_disk_limits(definition, facts, limits);
   limits.pids_max = definition.extension.pids_limit.value_or(kMaxPids);
-  limits.devices = device_rules(definition);
+  limits.devices = device_rules(definition, facts);
+  if (auto counted = domain_xml::perf_events(definition); !counted.empty()) limits.perf_events = std::move(counted);
   return limits;
 }
 
@@ -164,14 +209,14 @@ cgroup::Limits plan_limit_change(const domain_xml::DomainDefinition& before, con
   require_changeable_numa(before, after);
   // A device whose limits stay may have gone; one that is gone needs none lifted.
   domain_xml::DomainDefinition from = before, to = after;
+  const auto gone = [&](const domain_xml::BlockDeviceTune& device) {
+    const auto& fact = facts.devices.at(device.path);
+    return fact.error || fact.type != 'b';
+  };
+  std::erase_if(from.block_tune.devices, gone);
   std::erase_if(to.block_tune.devices, [&](const auto& device) {
     const auto& old = before.block_tune.devices;
-    return std::find(old.begin(), old.end(), device) != old.end();
-  });
-  std::erase_if(from.block_tune.devices, [&](const auto& device) {
-    const auto& now = after.block_tune.devices;
-    const auto& fact = facts.devices.at(device.path);
-    return std::find(now.begin(), now.end(), device) != now.end() || fact.error || !fact.block;
+    return gone(device) && std::find(old.begin(), old.end(), device) != old.end();
   });
   const cgroup::Limits wanted = plan_limits(to, facts);
   cgroup::Limits change = cgroup::difference(plan_limits(from, facts), wanted);

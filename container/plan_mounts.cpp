@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "container/plan_container.hpp"
 #include "container/plan_parts.hpp"
+#include "container/plan_security.hpp"
 
 namespace container {
 namespace {
@@ -87,9 +88,13 @@ std::string hierarchy_name(const cgroup::Mount& mount) {
   return is_named(mount) ? mount.controllers.front().substr(std::strlen("name=")) : joined(mount.controllers);
 }
 
-MountStep cgroup_v1(const cgroup::Mount& mount) {
-  const std::string options = is_named(mount) ? "none," + mount.controllers.front() : joined(mount.controllers);
-  return kernel_filesystem("cgroup", std::string(kCgroupRoot) + "/" + hierarchy_name(mount), kNoSuidDevExec, options);
+/// The payload's own place in the hierarchy; which that is, plan_cgroup_places() says.
+MountStep cgroup_mount(const cgroup::Mount& mount, const std::string& target) {
+  return {.kind = MountKind::Cgroup,
+          .source = mount.path,
+          .target = target,
+          .attributes = kNoSuidDevExec,
+          .create = CreateTarget::Directory};
 }
 
 MountStep host_bind(const Filesystem& filesystem, const HostFacts& facts, bool user_namespace) {
@@ -113,14 +118,50 @@ MountStep bind_inside(const Filesystem& filesystem) {
           .recursive = true};
 }
 
+std::uint64_t ram_bytes(const Filesystem& filesystem) {
+  const std::uint64_t limit = filesystem.space_hard_limit_bytes.value_or(0);
+  return limit ? std::min(filesystem.ram_usage_bytes, limit) : filesystem.ram_usage_bytes;
+}
+
 MountStep ram_disk(const Filesystem& filesystem) {
   auto step = kernel_filesystem("tmpfs", filesystem.target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
-                                "size=" + std::to_string(filesystem.ram_usage_bytes));
+                                "size=" + std::to_string(ram_bytes(filesystem)));
   if (filesystem.readonly) step.attributes |= MOUNT_ATTR_RDONLY;
   return step;
 }
 
+bool is_image(const Filesystem& filesystem) {
+  return filesystem.type == FilesystemType::File || filesystem.type == FilesystemType::Block;
+}
+
+/// "loop" or "block".
+const char* image_kind(const Filesystem& filesystem) {
+  if (filesystem.type == FilesystemType::Block) return "block";
+  const auto& format = filesystem.driver_format;
+  if (!filesystem.driver_type.empty() && filesystem.driver_type != "loop")
+    base::fail(Code::ConfigUnsupported, "filesystem driver '", filesystem.driver_type, "' on '", filesystem.target,
+               "' is not supported, only 'loop' is");
+  if (!format.empty() && format != "raw" && format != "none")
+    base::fail(Code::ConfigUnsupported, "image format '", format, "' of filesystem '", filesystem.target,
+               "' is not supported, only 'raw' is: convert it (qemu-img convert -O raw)");
+  return "loop";
+}
+
+/// Its files are the container's own, unlike a directory's.
+MountStep image(const Filesystem& filesystem, const HostFacts& facts, bool user_namespace) {
+  const char* const kind = image_kind(filesystem);
+  reachable_source(filesystem, facts, "filesystem source");
+  return {.kind = MountKind::Image,
+          .source = filesystem.source,
+          .target = filesystem.target,
+          .fstype = kind,
+          .attributes = MOUNT_ATTR_NODEV | (filesystem.readonly ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0),
+          .create = CreateTarget::Directory,
+          .idmapped = user_namespace};
+}
+
 MountStep user_mount(const Filesystem& filesystem, const HostFacts& facts, bool user_namespace) {
+  if (filesystem.target == "/") base::fail(Code::ConfigUnsupported, "container has two root filesystems");
   switch (filesystem.type) {
     case FilesystemType::Mount:
       return host_bind(filesystem, facts, user_namespace);
@@ -128,6 +169,9 @@ MountStep user_mount(const Filesystem& filesystem, const HostFacts& facts, bool 
       return bind_inside(filesystem);
     case FilesystemType::Ram:
       return ram_disk(filesystem);
+    case FilesystemType::File:
+    case FilesystemType::Block:
+      return image(filesystem, facts, user_namespace);
     default:
       base::fail(Code::ConfigUnsupported, "filesystem type '", type_word(filesystem.type), "' on '", filesystem.target,
                  "' is not supported");
@@ -182,22 +226,33 @@ void plan_overlay(ContainerPlan& plan, const domain_xml::DomainDefinition& defin
 void plan_root(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts) {
   const Filesystem* root = find_root(definition);
   if (!root)
-    base::fail(Code::ConfigUnsupported,
-               "container has no root filesystem: add <filesystem type='mount'> with <target dir='/'/>");
-  if (root->type != FilesystemType::Mount)
+    base::fail(
+        Code::ConfigUnsupported,
+        "container has no root filesystem: add <filesystem type='mount'> with <target dir='/'/>, or allow the host's"
+        " by share_host_root in virtlxcelld.conf");
+  if (root->type != FilesystemType::Mount && !is_image(*root))
     base::fail(Code::ConfigUnsupported, "filesystem type '", type_word(root->type), "' is not supported for the root");
+  plan.root_source = root->source;
+  plan.root_readonly = root->readonly;
+  if (is_image(*root)) {
+    reachable_source(*root, facts, "root image");
+    plan.root_image = image_kind(*root);
+    plan.root_idmapped = !definition.idmap.empty();
+    if (definition.extension.overlay)
+      base::fail(Code::ConfigUnsupported, "a root overlay needs a directory below it, which '", root->source,
+                 "' is not");
+    return;
+  }
   const SourceFacts& source = reachable_source(*root, facts, "root directory");
   if (source.kind != SourceFacts::Kind::Directory)
     base::fail_errno_value(ENOTDIR, Code::InternalError, "guest failed to start: cannot open root directory '",
                            root->source, "'");
-  plan.root_source = root->source;
-  plan.root_readonly = root->readonly;
   // A tree its owner has shifted by hand stays as it is, and the host's own root is never given to a container's root.
   plan_overlay(plan, definition, facts);
   plan.root_idmapped = !definition.idmap.empty() && root->source != "/" && !covers(definition.idmap.uids, source.owner);
 }
 
-void plan_kernel_mounts(ContainerPlan& plan, bool private_network) {
+void plan_kernel_mounts(ContainerPlan& plan, bool private_network, KernelLog log) {
   auto& mounts = plan.mounts;
   mounts.push_back(kernel_filesystem("proc", "/proc", kNoSuidDevExec));
   mounts.push_back(bind_on_itself("/proc/sys", kNoSuidDevExec, false));
@@ -206,9 +261,15 @@ void plan_kernel_mounts(ContainerPlan& plan, bool private_network) {
   mounts.push_back({.kind = MountKind::Attributes, .target = "/proc/sys", .attributes = kReadOnly});
   for (const char* path : {"/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"})
     mounts.push_back(bind_on_itself(path, kReadOnly, true));
-  for (const char* path : {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/latency_stats",
-                           "/proc/scsi", "/proc/acpi", "/proc/asound"})
+  // The host's memory, keys, timers and devices; interrupts tell what its other users type.
+  for (const char* path :
+       {"/proc/kcore",         "/proc/kpagecgroup", "/proc/kpagecount",  "/proc/kpageflags",  "/proc/keys",
+        "/proc/key-users",     "/proc/slabinfo",    "/proc/vmallocinfo", "/proc/iomem",       "/proc/ioports",
+        "/proc/mtrr",          "/proc/timer_list",  "/proc/timer_stats", "/proc/sched_debug", "/proc/latency_stats",
+        "/proc/dynamic_debug", "/proc/interrupts",  "/proc/scsi",        "/proc/acpi",        "/proc/asound"})
     mounts.push_back(mask(path));
+  if (log == KernelLog::Hidden)
+    for (const char* path : {"/proc/kmsg", "/proc/kallsyms"}) mounts.push_back(mask(path));
   if (!private_network && !plan.uid_map.empty()) {
     // A sysfs of one's own needs a network namespace of one's own (sysfs shows links); the host's is bound instead.
     mounts.push_back({.kind = MountKind::Bind,
@@ -220,8 +281,8 @@ void plan_kernel_mounts(ContainerPlan& plan, bool private_network) {
   } else {
     mounts.push_back(kernel_filesystem("sysfs", "/sys", kReadOnly));
   }
-  for (const char* path :
-       {"/sys/firmware", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/devices/virtual/powercap"})
+  for (const char* path : {"/sys/firmware", "/sys/kernel/config", "/sys/kernel/debug", "/sys/kernel/tracing",
+                           "/sys/devices/virtual/powercap"})
     mounts.push_back(mask(path));
 }
 
@@ -231,18 +292,14 @@ void plan_cgroup_mounts(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy)
                cgroup::used_by_containers);
   if (used.empty()) return;
   if (used.size() == 1 && used.front().version == 2) {
-    plan.mounts.push_back(kernel_filesystem("cgroup2", kCgroupRoot, kNoSuidDevExec));
+    plan.mounts.push_back(cgroup_mount(used.front(), kCgroupRoot));
     return;
   }
   plan.mounts.push_back(kernel_filesystem("tmpfs", kCgroupRoot, kNoSuidDevExec, "size=64k,mode=755"));
   for (const auto& mount : used) {
     const std::string name = hierarchy_name(mount);
-    if (mount.version == 2) {
-      plan.mounts.push_back(kernel_filesystem("cgroup2", std::string(kCgroupRoot) + "/" + name, kNoSuidDevExec));
-      continue;
-    }
-    plan.mounts.push_back(cgroup_v1(mount));
-    if (mount.controllers.size() < 2) continue;
+    plan.mounts.push_back(cgroup_mount(mount, std::string(kCgroupRoot) + "/" + name));
+    if (mount.version == 2 || mount.controllers.size() < 2) continue;
     for (const auto& controller : mount.controllers)
       plan.mounts.push_back({.kind = MountKind::BindInside,
                              .source = std::string(kCgroupRoot) + "/" + name,
@@ -252,14 +309,67 @@ void plan_cgroup_mounts(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy)
   plan.mounts.push_back({.kind = MountKind::Attributes, .target = kCgroupRoot, .attributes = kReadOnly});
 }
 
+namespace {
+
+std::string inside(const std::string& target) {
+  return target.starts_with('/') ? target : "/" + target;
+}
+
+/// What cannot be held must not be promised: a directory is part of a file system of the host's, whose project quotas
+/// are its administrator's, and an image has the size it was made with.
+void require_no_quota(const Filesystem& filesystem) {
+  const bool soft = filesystem.space_soft_limit_bytes.value_or(0) != 0;
+  const bool hard = filesystem.space_hard_limit_bytes.value_or(0) != 0;
+  if (soft || (hard && filesystem.type != FilesystemType::Ram))
+    base::fail(
+        Code::ConfigUnsupported, "filesystem '", filesystem.target, "': '",
+        soft ? "space_soft_limit" : "space_hard_limit",
+        "' is not supported, only the hard limit of type 'ram' is; an image (type 'file') has a size of its own");
+}
+
+MountStep plan_filesystem(const Filesystem& filesystem, const HostFacts& facts, bool user_namespace) {
+  require_no_quota(filesystem);
+  MountStep step = user_mount(filesystem, facts, user_namespace);
+  step.target = inside(step.target);
+  step.detachable = true;
+  return step;
+}
+
+std::vector<Filesystem> without(std::vector<Filesystem> filesystems, const std::vector<Filesystem>& others) {
+  std::erase_if(filesystems, [&](const Filesystem& one) { return std::ranges::count(others, one) != 0; });
+  return filesystems;
+}
+
+}  // namespace
+
+MountChange plan_mount_change(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after,
+                              const HostFacts& facts) {
+  const auto gone = without(before.filesystems, after.filesystems),
+             come = without(after.filesystems, before.filesystems);
+  for (const auto& list : {gone, come})
+    for (const auto& filesystem : list)
+      if (filesystem.target == "/")
+        base::fail(Code::OperationUnsupported, "the root filesystem cannot change while the domain is running");
+  MountChange change;
+  for (const auto& filesystem : gone) change.removed.push_back(inside(filesystem.target));
+  std::ranges::reverse(change.removed);  // one may lie in another that came before it
+  const bool user_namespace = !with_id_map(after).idmap.empty();
+  for (const auto& filesystem : come) {
+    const auto source = facts.sources.find(filesystem.source);
+    if (source != facts.sources.end() && source->second.error)
+      base::fail_errno_value(source->second.error, Code::SystemError, "cannot open filesystem source '",
+                             filesystem.source, "'");
+    change.added.push_back(plan_filesystem(filesystem, facts, user_namespace));
+    label_step(change.added.back(), after);
+  }
+  return change;
+}
+
 void plan_user_mounts(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts) {
   const Filesystem* root = find_root(definition);
   for (const auto& filesystem : definition.filesystems) {
     if (&filesystem == root) continue;
-    if (filesystem.target == "/") base::fail(Code::ConfigUnsupported, "container has two root filesystems");
-    auto step = user_mount(filesystem, facts, !plan.uid_map.empty());
-    if (!step.target.starts_with('/')) step.target.insert(0, "/");
-    plan.mounts.push_back(std::move(step));
+    plan.mounts.push_back(plan_filesystem(filesystem, facts, !definition.idmap.empty()));
   }
 }
 

@@ -1,6 +1,9 @@
 // The container's links: what each interface becomes, its names, addresses and routes.
 #include <arpa/inet.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <map>
 #include <set>
 
 #include "base/error.hpp"
@@ -151,11 +154,41 @@ LinkPlan direct_plan(const Interface& interface, const domain_xml::InterfaceDire
                                        interface.mtu}};
 }
 
+/// As sysfs writes it: "0000:03:10.1".
+std::string pci_device(const Interface& interface, const domain_xml::InterfaceHostDevice& source) {
+  const std::string mac = domain_xml::format_mac(interface.mac);
+  if (!source.address)
+    base::fail(Code::ConfigUnsupported, "interface '", mac, "' of type 'hostdev' needs the address of a PCI device");
+  std::map<std::string, std::string> given(source.address->attributes.begin(), source.address->attributes.end());
+  if (given["type"] != "pci")
+    base::fail(Code::ConfigUnsupported, "interface '", mac, "' of type 'hostdev' has an address of type '",
+               given["type"], "', only that of a PCI device can be used");
+  const auto number = [&](const char* name) { return std::strtoul(given[name].c_str(), nullptr, 0); };
+  char text[32];
+  std::snprintf(text, sizeof text, "%04lx:%02lx:%02lx.%lx", number("domain") & 0xffff, number("bus") & 0xff,
+                number("slot") & 0x1f, number("function") & 7);
+  return text;
+}
+
+LinkPlan host_device_plan(const Interface& interface, const domain_xml::InterfaceHostDevice& source,
+                          const std::string& guest_name) {
+  refuse_virtual_port(interface);
+  refuse_vlan(interface);
+  if (interface.bandwidth)
+    base::fail(Code::ConfigUnsupported, "bandwidth cannot be limited on an interface of type 'hostdev', interface '",
+               domain_xml::format_mac(interface.mac), "'");
+  return {.kind = LentPlan{.pci_device = pci_device(interface, source),
+                           .guest_name = guest_name,
+                           .mac = interface.mac.bytes,
+                           .mtu = interface.mtu}};
+}
+
 LinkPlan plan_of_kind(const Interface& interface, const std::string& guest_name) {
   return std::visit(
       Visitor{[&](const domain_xml::InterfaceBridge& one) { return bridged_plan(interface, one, guest_name); },
               [&](const domain_xml::InterfaceEthernet& one) { return ethernet_plan(interface, one, guest_name); },
               [&](const domain_xml::InterfaceDirect& one) { return direct_plan(interface, one, guest_name); },
+              [&](const domain_xml::InterfaceHostDevice& one) { return host_device_plan(interface, one, guest_name); },
               [](const domain_xml::InterfaceNetwork& one) -> LinkPlan {
                 base::fail(Code::ConfigUnsupported, "interface of network '", one.network,
                            "': the network has not been resolved to a bridge or device");
@@ -168,7 +201,7 @@ LinkPlan plan_of_kind(const Interface& interface, const std::string& guest_name)
 
 LinkPlan lent_plan(const domain_xml::HostDevice& device) {
   require_link_name(device.path);
-  return {.kind = LentPlan{device.path},
+  return {.kind = LentPlan{.link = device.path, .guest_name = device.path},
           .guest_up = true,
           .addresses = address_plans(device.ips),
           .routes = route_plans(device.routes)};
@@ -196,7 +229,7 @@ const std::string& LinkPlan::guest_name() const {
   return std::visit(
       Visitor{[](const netlink::VethPlan& veth) -> const std::string& { return veth.guest_name; },
               [](const netlink::MacvlanPlan& macvlan) -> const std::string& { return macvlan.guest_name; },
-              [](const LentPlan& lent) -> const std::string& { return lent.name; }},
+              [](const LentPlan& lent) -> const std::string& { return lent.guest_name; }},
       kind);
 }
 
@@ -207,10 +240,9 @@ LinkPlan plan_link(const Interface& interface, const std::string& unnamed) {
   require_link_name(interface.target_dev);
   require_link_name(guest_name);
   LinkPlan plan = plan_of_kind(interface, guest_name);
-  // A macvlan has no host end that could be up or down in its place.
-  const bool direct = std::holds_alternative<netlink::MacvlanPlan>(plan.kind);
-  plan.guest_up =
-      direct ? interface.link_up.value_or(true) : !interface.ips.empty() || interface.link_up.value_or(false);
+  // Others than a veth have no host end that could be up or down in their place.
+  const bool veth = std::holds_alternative<netlink::VethPlan>(plan.kind);
+  plan.guest_up = veth ? !interface.ips.empty() || interface.link_up.value_or(false) : interface.link_up.value_or(true);
   plan.addresses = address_plans(interface.ips);
   plan.routes = route_plans(interface.routes);
   if (interface.bandwidth)

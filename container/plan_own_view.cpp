@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cgroup/group.hpp"
 #include "container/plan_container.hpp"
 #include "container/plan_parts.hpp"
 
@@ -45,7 +46,12 @@ void plan_own_files(ContainerPlan& plan, const domain_xml::DomainDefinition& def
       plan.mounts.push_back({.kind = MountKind::OwnFile, .source = name, .target = target, .optional = true});
 }
 
-void plan_view_cgroups(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy, const CgroupPlace& place) {
+void plan_cgroup_places(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy, const CgroupPlace& place) {
+  for (MountStep& step : plan.mounts) {
+    const auto mount = std::ranges::find(hierarchy.mounts(), step.source, &cgroup::Mount::path);
+    if (step.kind == MountKind::Cgroup && mount != hierarchy.mounts().end())
+      step.source = cgroup::payload_path(*mount, place.partition, place.leaf);
+  }
   if (!plan.own_view.served) return;
   if (const cgroup::Mount* memory = hierarchy.find("memory")) {
     plan.own_view.memory_directory = directory_in(*memory, place);
@@ -53,7 +59,7 @@ void plan_view_cgroups(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy, 
   }
   // Where the processes are; what is limited above shows there.
   if (const cgroup::Mount* cpuset = hierarchy.find("cpuset"))
-    plan.own_view.cpuset_directory = directory_in(*cpuset, place) + "/payload";
+    plan.own_view.cpuset_directory = cgroup::payload_path(*cpuset, place.partition, place.leaf);
 }
 
 }  // namespace container

@@ -12,7 +12,9 @@ namespace container {
 
 // plan_mounts.cpp
 void plan_root(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts);
-void plan_kernel_mounts(ContainerPlan& plan, bool private_network);
+/// CAP_SYSLOG opens it, with the kernel's addresses; the default policy keeps that, as libvirt's driver does.
+enum class KernelLog { Hidden, Shown };
+void plan_kernel_mounts(ContainerPlan& plan, bool private_network, KernelLog log);
 void plan_cgroup_mounts(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy);
 void plan_user_mounts(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts);
 
@@ -20,7 +22,10 @@ void plan_user_mounts(ContainerPlan& plan, const domain_xml::DomainDefinition& d
 void plan_own_files(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts);
 
 // plan_devices.cpp
-void plan_devices(ContainerPlan& plan, const domain_xml::DomainDefinition& definition);
+void plan_devices(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts);
+
+// plan_memory_policy.cpp
+MemoryPolicy plan_memory_policy(const domain_xml::DomainDefinition& definition);
 
 // plan_identity.cpp
 std::string plan_hostname(const std::string& name);

@@ -57,6 +57,7 @@ void print_flags(std::ostringstream& out, const MountStep& step) {
   if (!step.options.empty()) out << " " << printable(step.options);
   if (step.recursive) out << " recursive";
   if (step.idmapped) out << " idmapped";
+  if (step.detachable) out << " detachable";
   if (step.optional && step.kind != MountKind::Mask) out << " optional";
   if (step.create == CreateTarget::Directory) out << " (make directory)";
   if (step.create == CreateTarget::File) out << " (make file)";
@@ -71,6 +72,9 @@ void print_mount(std::ostringstream& out, const MountStep& step) {
     case MountKind::Bind:
       out << "bind host " << printable(step.source) << " on " << printable(step.target);
       break;
+    case MountKind::Cgroup:
+      out << "cgroup " << printable(step.source) << " on " << printable(step.target);
+      break;
     case MountKind::BindInside:
       out << "bind " << printable(step.source) << " on " << printable(step.target);
       break;
@@ -79,6 +83,9 @@ void print_mount(std::ostringstream& out, const MountStep& step) {
       break;
     case MountKind::Mask:
       out << "mask " << printable(step.target);
+      break;
+    case MountKind::Image:
+      out << "image (" << printable(step.fstype) << ") " << printable(step.source) << " on " << printable(step.target);
       break;
     case MountKind::OwnFile:
       out << "own " << printable(step.source) << " on " << printable(step.target);
@@ -104,6 +111,7 @@ void print_identity(std::ostringstream& out, const ContainerPlan& plan) {
   out << "\n";
   if (plan.no_new_privs) out << "no new privileges\n";
   if (!plan.seccomp.empty()) out << "system call filter\n";
+  if (!plan.security_label.empty()) out << "security label " << printable(plan.security_label) << "\n";
   if (plan.personality_32bit) out << "personality 32-bit\n";
   for (const auto& limit : plan.resource_limits)
     out << "rlimit " << limit.resource << " " << limit.soft << " " << limit.hard << "\n";
@@ -118,8 +126,8 @@ std::string print_plan(const ContainerPlan& plan) {
   out << "namespaces " << words(kNamespaces, plan.namespaces, " ") << "\n";
   print_map(out, "uid", plan.uid_map);
   print_map(out, "gid", plan.gid_map);
-  out << "root " << printable(plan.root_source) << (plan.root_readonly ? " ro" : "")
-      << (plan.root_idmapped ? " idmapped" : "") << "\n";
+  out << "root " << (plan.root_image.empty() ? "" : "image (" + plan.root_image + ") ") << printable(plan.root_source)
+      << (plan.root_readonly ? " ro" : "") << (plan.root_idmapped ? " idmapped" : "") << "\n";
   if (plan.root_overlay)
     out << "overlay " << (plan.overlay_directory.empty() ? "in memory" : printable(plan.overlay_directory))
         << (plan.overlay_options.empty() ? "" : " ") << plan.overlay_options << "\n";
@@ -130,6 +138,8 @@ std::string print_plan(const ContainerPlan& plan) {
   for (const auto& link : plan.links)
     out << "link " << printable(link.path) << " -> " << printable(link.target) << "\n";
   out << "consoles " << plan.consoles << " " << plan.devpts_options << "\n";
+  for (const auto& log : plan.console_logs)
+    if (!log.file.empty()) out << "console log " << printable(log.file) << (log.append ? " append" : "") << "\n";
   for (const auto& step : plan.mounts) print_mount(out, step);
   if (plan.own_view.served)
     out << "own view of memory v" << plan.own_view.memory_version << " " << printable(plan.own_view.memory_directory)
@@ -137,6 +147,11 @@ std::string print_plan(const ContainerPlan& plan) {
   if (plan.loopback_up) out << "loopback up\n";
   if (plan.wait_for_network) out << "wait for network\n";
   print_identity(out, plan);
+  if (plan.memory_policy.mode) {
+    out << "memory policy " << plan.memory_policy.mode << std::hex;
+    for (const unsigned char byte : plan.memory_policy.nodes) out << " " << unsigned{byte};
+    out << std::dec << "\n";
+  }
   out << "directory " << printable(plan.init.directory) << "\n";
   if (!plan.init.user.empty()) out << "user " << printable(plan.init.user) << "\n";
   if (!plan.init.group.empty()) out << "group " << printable(plan.init.group) << "\n";

@@ -13,7 +13,7 @@
 namespace container {
 
 constexpr std::uint32_t kPlanMagic = 0x7063786c;  // "lxcp"
-constexpr std::uint32_t kPlanVersion = 3;         // daemon and supervisor come from one build: equal or refused
+constexpr std::uint32_t kPlanVersion = 6;         // daemon and supervisor come from one build: equal or refused
 
 struct Bytes {
   const unsigned char* data = nullptr;
@@ -43,7 +43,7 @@ struct MountView {
   const char *source, *target, *fstype, *options;
   std::uint64_t attributes;
   CreateTarget create;
-  bool recursive, optional, idmapped;
+  bool recursive, optional, idmapped, detachable;
 };
 
 struct NodeView {
@@ -56,11 +56,21 @@ struct LinkView {
   const char *path, *target;
 };
 
+struct ConsoleLogView {
+  const char* file;
+  bool append;
+};
+
 struct OwnViewView {
   bool served;
   const char* memory_directory;
   std::uint32_t memory_version;
   const char* cpuset_directory;
+};
+
+struct MemoryPolicyView {
+  std::uint32_t mode;
+  Bytes nodes;
 };
 
 struct InitView {
@@ -91,6 +101,10 @@ struct PlanView {
   Items<ResourceLimit> resource_limits;
   OwnViewView own_view;
   InitView init;
+  MemoryPolicyView memory_policy;
+  const char *security_file, *security_label;
+  Items<ConsoleLogView> console_logs;
+  const char* root_image;
 };
 
 template <typename T>
@@ -110,6 +124,11 @@ concept LimitLike = requires(const T& t) {
   t.resource;
 };
 template <typename T>
+concept LogLike = requires(const T& t) {
+  t.append;
+}
+&&!TextLike<T>;
+template <typename T>
 concept LinkLike = requires(const T& t) {
   t.path, t.target;
 }
@@ -122,7 +141,7 @@ void fields(Io& io, Text& text) {
 
 template <typename Io, MountLike Mount>
 void fields(Io& io, Mount& mount) {
-  io.choice(mount.kind, MountKind::OwnFile);
+  io.choice(mount.kind, MountKind::Image);
   io.text(mount.source);
   io.text(mount.target);
   io.text(mount.fstype);
@@ -132,6 +151,7 @@ void fields(Io& io, Mount& mount) {
   io.flag(mount.recursive);
   io.flag(mount.optional);
   io.flag(mount.idmapped);
+  io.flag(mount.detachable);
 }
 
 template <typename Io, NodeLike Node>
@@ -141,6 +161,12 @@ void fields(Io& io, Node& node) {
   io.number(node.major);
   io.number(node.minor);
   io.number(node.mode);
+}
+
+template <typename Io, LogLike Log>
+void fields(Io& io, Log& log) {
+  io.text(log.file);
+  io.flag(log.append);
 }
 
 template <typename Io, LinkLike Link>
@@ -196,6 +222,12 @@ void plan_fields(Io& io, Plan& plan) {
   io.text(plan.init.directory);
   io.text(plan.init.user);
   io.text(plan.init.group);
+  io.number(plan.memory_policy.mode);
+  io.bytes(plan.memory_policy.nodes);
+  io.text(plan.security_file);
+  io.text(plan.security_label);
+  io.list(plan.console_logs);
+  io.text(plan.root_image);
 }
 
 /// Bounded reader; the first bad byte makes it fail for good, and everything read from then on is empty.

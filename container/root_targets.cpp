@@ -40,6 +40,19 @@ void RootTargets::Use::leave(const std::string& created) {
   if (!all.empty()) remove_created(root_.c_str(), all.data(), all.size());
 }
 
+bool RootTargets::Use::remove(const std::string& created) {
+  if (!owner_) return false;
+  const std::scoped_lock lock(owner_->mutex_);
+  if (owner_->images_.at(image_).users > 1) return false;
+  remove_created(root_.c_str(), created.data(), created.size());
+  return true;
+}
+
+bool RootTargets::Use::has(const std::string& path) const {
+  struct stat unused;
+  return owner_ && ::lstat((root_ + path).c_str(), &unused) == 0;
+}
+
 RootTargets::Use RootTargets::enter(const std::string& root) {
   struct stat status {};
   if (::stat(root.c_str(), &status) < 0)

@@ -25,6 +25,10 @@ class RootTargets : public std::enable_shared_from_this<RootTargets> {
     ~Use() { drop(); }
     /// `created` as in protocol::StatusMessage. Removes it now if nobody else uses the image, else with the last user.
     void leave(const std::string& created);
+    /// Removes `created` now if nobody else uses the image; else false, and it is for leave() to do.
+    bool remove(const std::string& created);
+    /// Whether the image has something at `path`.
+    bool has(const std::string& path) const;
 
    private:
     friend class RootTargets;

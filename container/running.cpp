@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,6 +10,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <mutex>
 
 #include "base/descriptors.hpp"
@@ -18,8 +18,11 @@
 #include "base/log.hpp"
 #include "container/affinity.hpp"
 #include "container/container_links.hpp"
+#include "container/device_nodes.hpp"
 #include "container/initctl.hpp"
 #include "container/live_links.hpp"
+#include "container/live_mounts.hpp"
+#include "container/loop_disk.hpp"
 #include "container/oom_watch.hpp"
 #include "container/ovs_port.hpp"
 #include "container/plan_container.hpp"
@@ -82,6 +85,25 @@ std::string link_target(const std::string& path) {
   return std::filesystem::read_symlink(path, ignored).string();
 }
 
+/// The last part of a process's first argument; "" when it has ended.
+std::string started_as(const std::string& process) {
+  std::ifstream file(process + "/cmdline");
+  std::string word;
+  std::getline(file, word, '\0');
+  return std::filesystem::path(word).filename();
+}
+
+std::vector<GivenDevice> without(std::vector<GivenDevice> devices, const std::vector<GivenDevice>& others) {
+  std::erase_if(devices, [&](const GivenDevice& device) { return std::ranges::count(others, device) != 0; });
+  return devices;
+}
+
+/// The container's root.
+HostRoot root_on_host(const domain_xml::DomainDefinition& definition) {
+  const auto map = with_id_map(definition).idmap;
+  return {to_host_id(map.uids, 0).value_or(0), to_host_id(map.gids, 0).value_or(0)};
+}
+
 }  // namespace
 
 ExitRecord exit_record(int wait_status) {
@@ -93,9 +115,7 @@ ExitRecord exit_record(int wait_status) {
 }
 
 struct SupervisedContainer::Shared {
-  Shared(base::EventLoop& event_loop, ContainerParts container) : loop(event_loop), parts(std::move(container)) {
-    if (!ended) base::fail_errno(Code::SystemError, "cannot make an eventfd");
-  }
+  Shared(base::EventLoop& event_loop, ContainerParts container) : loop(event_loop), parts(std::move(container)) {}
 
   /// Takes what the supervisor has sent. Both the loop and a worker in a hurry do this; `mutex` is held.
   void pump() {
@@ -134,7 +154,7 @@ struct SupervisedContainer::Shared {
   void end_with(ExitRecord record) {
     parts.exit = record;
     const std::uint64_t one = 1;
-    base::write_all(ended.get(), &one, sizeof one, "eventfd");
+    base::write_all(parts.ended.get(), &one, sizeof one, "eventfd");
   }
 
   /// SIGKILL is also what an administrator sends; only the kernel counts those it has sent itself.
@@ -152,8 +172,6 @@ struct SupervisedContainer::Shared {
   base::EventLoop& loop;
   std::mutex mutex;  // of `parts.control`, `parts.exit`, `call` and `hung_up`
   ContainerParts parts;
-  const base::Fd ended{
-      ::eventfd(0, EFD_CLOEXEC)};  // readable once `parts.exit` is set: wakes a worker when the loop was first
   std::function<void(ExitRecord)> call;
   bool hung_up = false;
   bool cleaned = false;
@@ -178,6 +196,7 @@ SupervisedContainer::SupervisedContainer(base::EventLoop& loop, std::shared_ptr<
 }
 
 SupervisedContainer::~SupervisedContainer() {
+  thaw_all();
   if (shared_->parts.group) shared_->parts.group->release();  // the container outlives this object
   loop_.post([shared = std::move(shared_)] {
     shared->control_watch = {};
@@ -217,6 +236,8 @@ bool SupervisedContainer::suspended() const {
 void SupervisedContainer::kill() {
   auto& parts = shared_->parts;
   if (!parts.init) return;
+  thaw_all();
+  parts.killed = true;
   parts.init.signal(SIGKILL);
   if (suspended()) parts.group->thaw();
   if (parts.init.wait_exit(static_cast<int>(kPatience.count()))) return;
@@ -238,7 +259,7 @@ void SupervisedContainer::await_exit(Deadline deadline) {
     }
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return;
-    pollfd ready[] = {{shared_->ended.get(), POLLIN, 0},
+    pollfd ready[] = {{shared_->parts.ended.get(), POLLIN, 0},
                       {shared_->parts.supervisor.fd(), POLLIN, 0},
                       {hung_up ? -1 : shared_->parts.control.fd(), POLLIN, 0}};
     ::poll(ready, std::size(ready), static_cast<int>(left));
@@ -274,15 +295,21 @@ void SupervisedContainer::remove_group() {
 
 void SupervisedContainer::clean_up() noexcept {
   auto& parts = shared_->parts;
+  thaw_all();
   logged(parts.name, "letting the supervisor go", [&] { dismiss_supervisor(); });
   logged(parts.name, "removing its cgroup", [&] { remove_group(); });
-  logged(parts.name, "removing mount points from its image", [&] { parts.root.leave(parts.created); });
+  logged(parts.name, "removing mount points from its image",
+         [&] { parts.root.leave(parts.created + mount_point_list(parts.facts.mount_points)); });
   ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
-  undo_links({parts.run_directory, parts.name});
+  undo_links(parts.borrower());
+  parts.security->release(parts.uuid);
+  parts.audit->write(end_records(parts.name, parts.uuid, parts.facts.supervisor_pid,
+                                 end_reason(parts.killed, parts.exit.value_or(ExitRecord{}))));
   logged(parts.name, "removing its links", [&] {
     for (const auto& [link, index] : parts.links) names_->retire(link, index);
   });
   parts.links.clear();
+  if (parts.loops) detach_loops_of(base::format_uuid(parts.uuid));
   parts.scope.reset();
 }
 
@@ -294,12 +321,16 @@ bool SupervisedContainer::request_runlevel(char runlevel) {
   return shared_->parts.init && write_runlevel(shared_->parts.init, runlevel);
 }
 
-bool SupervisedContainer::init_is_systemd() const {
+InitKind SupervisedContainer::init_kind() const {
   const auto& init = shared_->parts.init;
-  if (!init) return false;
+  if (!init) return InitKind::Plain;
   const std::string process = "/proc/" + std::to_string(init.pid());
-  const bool systemd = std::filesystem::path(link_target(process + "/exe")).filename() == "systemd";
-  return systemd && !init.wait_exit(0);
+  const auto program = std::filesystem::path(link_target(process + "/exe")).filename();
+  InitKind kind = InitKind::Plain;
+  if (program == "systemd") kind = InitKind::Systemd;
+  // A script that busybox's shell runs is none, whatever the script's name: the shell is what was started.
+  if (program == "busybox" && started_as(process) == "init") kind = InitKind::Busybox;
+  return init.wait_exit(0) ? InitKind::Plain : kind;
 }
 
 void SupervisedContainer::require_running_init() const {
@@ -334,17 +365,40 @@ std::vector<base::Fd> SupervisedContainer::open_namespaces() const {
   return opened;
 }
 
-base::Fd SupervisedContainer::open_namespace(const char* name) const {
+std::function<void(bool)> SupervisedContainer::audit_interface(const char* reason,
+                                                               const domain_xml::Interface& interface) {
+  return [&parts = shared_->parts, reason, interface](bool success) {
+    parts.audit->write(interface_records(parts.name, parts.uuid, reason, interface, success));
+  };
+}
+
+/// What `look` finds in init's directory in /proc. On its way out a process has no namespaces and no root any more
+/// before it counts as ended: procfs then says ENOENT, ESRCH or EINVAL.
+template <typename Look>
+auto SupervisedContainer::look_at_init(Look&& look) const {
   require_running_init();
-  base::Fd fd = base::open_file("/proc/" + std::to_string(shared_->parts.init.pid()) + "/ns/" + name, O_RDONLY);
-  require_running_init();  // or the number was another's already
-  return fd;
+  try {
+    auto found = look("/proc/" + std::to_string(shared_->parts.init.pid()));
+    require_running_init();  // or the number was another's already
+    return found;
+  } catch (const base::Error& error) {
+    if (error.system_errno() != ENOENT && error.system_errno() != ESRCH && error.system_errno() != EINVAL) throw;
+    base::fail(Code::OperationInvalid, "init process of domain '", shared_->parts.name, "' is ending");
+  }
+}
+
+base::Fd SupervisedContainer::open_namespace(const char* name) const {
+  return look_at_init([&](const std::string& init) { return base::open_file(init + "/ns/" + name, O_RDONLY); });
 }
 
 domain_xml::Interface SupervisedContainer::attach_interface(const domain_xml::Interface& interface) {
+  return audited([&] { return make_interface(interface); }, audit_interface("attach", interface));
+}
+
+domain_xml::Interface SupervisedContainer::make_interface(const domain_xml::Interface& interface) {
   auto& parts = shared_->parts;
   const base::Fd network = open_namespace("net");
-  LiveLink made = attach_link(interface, *names_, network.get(), {parts.run_directory, parts.name});
+  LiveLink made = attach_link(interface, *names_, network.get(), parts.borrower());
   if (made.link.host_index() != 0) {
     parts.links.emplace_back(made.link.host_name(), made.link.host_index());
     parts.facts.host_links.push_back(made.link.host_name());
@@ -354,21 +408,24 @@ domain_xml::Interface SupervisedContainer::attach_interface(const domain_xml::In
 }
 
 void SupervisedContainer::detach_interface(const domain_xml::Interface& live) {
+  audited([&] { remove_interface(live); }, audit_interface("detach", live));
+}
+
+void SupervisedContainer::remove_interface(const domain_xml::Interface& live) {
   auto& parts = shared_->parts;
-  if (live.target_dev.empty()) return remove_link_inside(live, open_namespace("net").get());
-  const auto known = std::find_if(parts.links.begin(), parts.links.end(),
-                                  [&](const auto& link) { return link.first == live.target_dev; });
+  if (live.target_dev.empty()) return remove_link_inside(live, open_namespace("net").get(), parts.borrower());
   if (live.virtual_port && live.virtual_port->type == "openvswitch") remove_ovs_port(live.target_dev);
-  if (known != parts.links.end()) {
-    netlink::Socket host;
-    if (netlink::find_link(host, known->first) == known->second) netlink::delete_link(host, known->second);
-    parts.links.erase(known);
-  }
+  // A name may have belonged to an earlier link, too, which has gone.
+  netlink::Socket host;
+  const auto index = netlink::find_link(host, live.target_dev);
+  if (index && std::ranges::count(parts.links, std::pair(live.target_dev, *index)) > 0)
+    netlink::delete_link(host, *index);
+  std::erase_if(parts.links, [&](const auto& link) { return link.first == live.target_dev; });
   std::erase(parts.facts.host_links, live.target_dev);
 }
 
 void SupervisedContainer::update_interface(const domain_xml::Interface& before, const domain_xml::Interface& after) {
-  change_link(before, after, open_namespace("net").get());
+  change_link(before, after, open_namespace("net").get(), shared_->parts.borrower());
 }
 
 std::optional<Traffic> SupervisedContainer::traffic_inside(const domain_xml::Interface& live) const {
@@ -381,6 +438,75 @@ std::vector<GuestLink> SupervisedContainer::guest_links() const {
 
 std::string SupervisedContainer::hostname() const {
   return read_hostname(open_namespace("uts").get());
+}
+
+GuestPlace SupervisedContainer::guest_place() const {
+  GuestPlace place{{}, open_namespace("user")};
+  const base::Fd ours = base::open_file("/proc/self/ns/user", O_RDONLY);
+  struct stat theirs_is {
+  }, ours_is{};
+  if (::fstat(place.user_namespace.get(), &theirs_is) < 0 || ::fstat(ours.get(), &ours_is) < 0)
+    base::fail_errno(Code::SystemError, "cannot look at a user namespace");
+  if (theirs_is.st_ino == ours_is.st_ino) place.user_namespace.reset();
+  place.root =
+      look_at_init([](const std::string& init) { return base::open_file(init + "/root", O_PATH | O_DIRECTORY); });
+  return place;
+}
+
+GuestFiles SupervisedContainer::guest_files() const {
+  return read_guest_files(guest_place());
+}
+
+std::vector<GuestMount> SupervisedContainer::file_systems() const {
+  return file_systems_of(
+      parse_mountinfo(look_at_init([](const std::string& init) { return base::read_file(init + "/mountinfo"); })));
+}
+
+std::vector<GuestMount> SupervisedContainer::measured_file_systems() const {
+  auto mounts = file_systems();
+  measure_file_systems(guest_place(), mounts);
+  return mounts;
+}
+
+std::vector<OwnFileSystem> SupervisedContainer::own_file_systems(const std::vector<std::string>& paths) const {
+  const auto own = choose_own(file_systems(), parse_mountinfo(base::read_file("/proc/self/mountinfo")), paths);
+  if (own.empty())
+    base::fail(Code::OperationUnsupported, "domain '", shared_->parts.name,
+               "' has no file system of its own, its directories are the host's");
+  return open_file_systems(guest_place().root.get(), own);
+}
+
+unsigned SupervisedContainer::freeze_file_systems(const std::vector<std::string>& paths) {
+  const std::scoped_lock lock(frozen_mutex_);
+  auto frozen = freeze(own_file_systems(paths));
+  const auto count = static_cast<unsigned>(frozen.size());
+  std::ranges::move(frozen, std::back_inserter(frozen_));
+  return count;
+}
+
+unsigned SupervisedContainer::thaw_file_systems(const std::vector<std::string>& paths) {
+  const std::scoped_lock lock(frozen_mutex_);
+  const auto thawed = thaw(own_file_systems(paths));
+  std::erase_if(frozen_, [&](const auto& one) { return paths.empty() || std::ranges::count(paths, one.mount_point); });
+  return thawed;
+}
+
+void SupervisedContainer::trim_file_systems(const std::vector<std::string>& paths, std::uint64_t minimum) {
+  trim(own_file_systems(paths), minimum);
+}
+
+/// A process that writes to a frozen file system cannot be killed, and the kernel keeps one that nobody thaws for ever.
+void SupervisedContainer::thaw_all() noexcept {
+  const std::scoped_lock lock(frozen_mutex_);
+  if (!frozen_.empty())
+    base::log::warning("domain '{}': {} of its file systems were frozen and are thawed now", shared_->parts.name,
+                       frozen_.size());
+  thaw(frozen_);
+  frozen_.clear();
+}
+
+void SupervisedContainer::set_password(const std::string& user, const std::string& hash) {
+  set_guest_password(guest_place(), user, hash);
 }
 
 cgroup::Usage SupervisedContainer::usage(cgroup::Ask asked, cgroup::Keep keep) const {
@@ -400,6 +526,12 @@ void SupervisedContainer::require_group() const {
 
 void SupervisedContainer::change_limits(const domain_xml::DomainDefinition& before,
                                         const domain_xml::DomainDefinition& after) {
+  audited([&] { enforce_limits(before, after); },
+          [&](bool success) { shared_->parts.audit->write(change_records(before, after, success)); });
+}
+
+void SupervisedContainer::enforce_limits(const domain_xml::DomainDefinition& before,
+                                         const domain_xml::DomainDefinition& after) {
   const std::shared_lock lock(group_mutex_);
   require_group();
   LimitFacts facts = read_limit_facts(after), old = read_limit_facts(before);
@@ -411,6 +543,70 @@ void SupervisedContainer::change_limits(const domain_xml::DomainDefinition& befo
   if (pin != domain_xml::emulator_pin(before.cpu_tune)) set_affinity(id(), pin);
 }
 
+void SupervisedContainer::change_devices(const domain_xml::DomainDefinition& before,
+                                         const domain_xml::DomainDefinition& after) {
+  require_running_init();
+  audited([&] { exchange_devices(before, after); },
+          [&](bool success) { shared_->parts.audit->write(device_records(before, after, success)); });
+}
+
+void SupervisedContainer::exchange_devices(const domain_xml::DomainDefinition& before,
+                                           const domain_xml::DomainDefinition& after) {
+  auto& parts = shared_->parts;
+  const auto had = given_devices(before), has = given_devices(after);
+  const auto added = without(has, had), removed = without(had, has);
+  auto loops = attach_loops(added);
+  std::vector<DeviceNode> made;
+  const auto facts = read_device_facts(added);
+  for (const auto& device : added) made.push_back(plan_node(device, facts));
+  change_limits(before, after);
+  const auto [owner, group] = root_on_host(after);
+  auto node = made.begin();
+  try {
+    for (; node != made.end(); ++node) make_node_inside(parts.init, *node, owner, group);
+  } catch (...) {
+    while (node != made.begin()) remove_node_inside(parts.init, *--node);
+    change_limits(after, before);
+    throw;
+  }
+  parts.loops = parts.loops || !loops.empty();
+  for (auto& loop : loops) loop.release();
+  const auto old = read_device_facts(removed);
+  for (const auto& device : removed) {
+    if (old.at(device.source).error == 0) remove_node_inside(parts.init, plan_node(device, old));
+    if (device.kind == GivenDevice::Kind::Loop) detach_loop(device.source);
+  }
+}
+
+void SupervisedContainer::change_filesystems(const domain_xml::DomainDefinition& before,
+                                             const domain_xml::DomainDefinition& after) {
+  require_running_init();
+  auto& parts = shared_->parts;
+  HostFacts facts;
+  facts.sources = read_source_facts(after);
+  auto& points = parts.facts.mount_points;
+  const MountChange change = plan_mount_change(before, after, facts);
+  std::vector<int> processes;
+  {
+    const std::shared_lock lock(group_mutex_);
+    require_group();
+    if (!change.removed.empty()) processes = parts.group->processes(cgroup::Scope::Payload);
+  }
+  const auto made = audited([&] { return change_mounts(parts.init, change, root_on_host(after), processes); },
+                            [&](bool success) { parts.audit->write(filesystem_records(before, after, success)); });
+  points.insert(points.end(), made.begin(), made.end());
+  std::vector<std::string> idle;
+  std::ranges::remove_copy_if(points, std::back_inserter(idle), [&](const std::string& point) {
+    return std::ranges::any_of(after.filesystems, [&](const auto& filesystem) {
+      return filesystem.target == point || filesystem.target.starts_with(point + "/");
+    });
+  });
+  if (parts.root.remove(mount_point_list(idle)))
+    std::erase_if(points, [&](const std::string& point) {
+      return std::ranges::count(idle, point) != 0 && !parts.root.has(point);  // else the end of the run removes it
+    });
+}
+
 cgroup::Limits SupervisedContainer::limits() const {
   const std::shared_lock lock(group_mutex_);
   require_group();
@@ -419,6 +615,11 @@ cgroup::Limits SupervisedContainer::limits() const {
 
 std::string SupervisedContainer::supervisor_cpus() const {
   return affinity(id());
+}
+
+void show_consoles(domain_xml::DomainDefinition& live, const RunningFacts& facts) {
+  for (std::size_t i = 0; i < std::min(live.consoles.size(), facts.console_paths.size()); ++i)
+    live.consoles[i].path = facts.console_paths[i];
 }
 
 }  // namespace container

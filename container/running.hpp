@@ -16,6 +16,7 @@
 #include "base/fd.hpp"
 #include "cgroup/limits.hpp"
 #include "cgroup/stat_reader.hpp"
+#include "container/guest_files.hpp"
 #include "container/guest_network.hpp"
 #include "container/traffic.hpp"
 #include "domain-xml/definition.hpp"
@@ -36,6 +37,9 @@ struct ExitRecord {
   bool operator==(const ExitRecord&) const = default;
 };
 
+/// Which signals init understands: systemd(1), busybox's init, or whatever it is.
+enum class InitKind { Plain, Systemd, Busybox };
+
 /// What must be on disk to find a container again (driver/store writes it).
 struct RunningFacts {
   pid_t supervisor_pid = -1;
@@ -44,8 +48,12 @@ struct RunningFacts {
   std::string cgroup_partition, cgroup_leaf;
   std::vector<std::string> host_links;     // "vnet0" per interface, then per lent link; empty when it has no host end
   std::vector<std::string> console_paths;  // host pty per console, in order
+  std::vector<std::string> mount_points;   // made in the image for filesystems that came later, in order
   bool operator==(const RunningFacts&) const = default;
 };
+
+/// Where the host has the ends of a definition's consoles.
+void show_consoles(domain_xml::DomainDefinition& live, const RunningFacts& facts);
 
 class Running {
  public:
@@ -53,7 +61,7 @@ class Running {
 
   /// The domain id clients see.
   virtual pid_t id() const = 0;
-  /// Changes while interfaces come and go: for whoever makes them do so, under the domain's job.
+  /// Changes while interfaces and filesystems come and go: for whoever makes them do so, under the domain's job.
   virtual const RunningFacts& facts() const = 0;
 
   /// `call` runs once on the loop thread when init has ended and everything it wrote to its consoles was taken.
@@ -74,8 +82,8 @@ class Running {
   virtual bool signal_init(int number) = 0;
   /// Writes a sysvinit runlevel request ('0' or '6') to the container's own initctl FIFO; false if it has none.
   virtual bool request_runlevel(char runlevel) = 0;
-  /// True if init is systemd (asks /proc/PID/exe or comm), so that the right shutdown signal is sent.
-  virtual bool init_is_systemd() const = 0;
+  /// By its program and the name it was started by; Plain once it has ended.
+  virtual InitKind init_kind() const = 0;
 
   /// A socket that carries console `index`'s bytes both ways; unread output comes first. Never blocks the container.
   virtual base::Fd open_console(std::size_t index) = 0;
@@ -89,6 +97,14 @@ class Running {
   /// Makes the kernel enforce what `after` says where it differs from `before`, the definition until now. All or
   /// nothing.
   virtual void change_limits(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after) = 0;
+  /// Makes and removes nodes of disks and host devices where `after` has others than `before`, and changes who may use
+  /// them. All or nothing. Throws OperationFailed when something is in a new node's place, else as a start would.
+  virtual void change_devices(const domain_xml::DomainDefinition& before,
+                              const domain_xml::DomainDefinition& after) = 0;
+  /// Unmounts and mounts filesystems where `after` has others than `before`, and makes mount points as a start would.
+  /// All or nothing. Throws ResourceBusy when one that is to go is in use, else as a start would.
+  virtual void change_filesystems(const domain_xml::DomainDefinition& before,
+                                  const domain_xml::DomainDefinition& after) = 0;
   /// Makes `interface` in the running container as a start would, and gives it back as it runs: with the name of its
   /// end on the host and the one inside. All or nothing. Throws OperationInvalid when the container has no network of
   /// its own or has ended, SystemError otherwise.
@@ -104,6 +120,24 @@ class Running {
   /// when it has ended.
   virtual std::vector<GuestLink> guest_links() const = 0;
   virtual std::string hostname() const = 0;
+
+  // The container's own files, as its processes see them. Throw OperationInvalid when it has ended, OperationTimeout
+  // when a file system in it does not answer.
+
+  virtual GuestFiles guest_files() const = 0;
+  /// Those with files of their own, without sizes and never waiting; measured: with sizes.
+  virtual std::vector<GuestMount> file_systems() const = 0;
+  virtual std::vector<GuestMount> measured_file_systems() const = 0;
+  // File systems that are the container's alone: those at `paths`, or all. Frozen ones thaw before the container ends,
+  // and with the daemon. Throw OperationUnsupported when it has none, InvalidArg naming a path that is none.
+
+  /// How many are frozen by this.
+  virtual unsigned freeze_file_systems(const std::vector<std::string>& paths) = 0;
+  /// How many were frozen.
+  virtual unsigned thaw_file_systems(const std::vector<std::string>& paths) = 0;
+  virtual void trim_file_systems(const std::vector<std::string>& paths, std::uint64_t minimum) = 0;
+  /// `hash` as in crypt(5). Throws OperationFailed when the container has no such user.
+  virtual void set_password(const std::string& user, const std::string& hash) = 0;
 
   /// What the kernel enforces now.
   virtual cgroup::Limits limits() const = 0;

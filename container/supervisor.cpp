@@ -1,6 +1,6 @@
 // lxcell-supervisor: one per container. The daemon execs it with the control socket as descriptor 3; everything else
-// comes in the Start message. It prepares what must be done outside, clones the child that becomes init, then lives in
-// supervisor_loop.
+// comes in the Start message. It prepares what must be done outside, clones the child that becomes init (and, for a
+// user namespace, the builder of its mounts), then lives in supervisor_loop.
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/nsfs.h>
@@ -15,6 +15,7 @@
 
 #include <cstring>
 
+#include "container/builder.hpp"
 #include "container/channel.hpp"
 #include "container/devices.hpp"
 #include "container/failure.hpp"
@@ -37,6 +38,10 @@ struct Start {
   int shared_count = 0;
   const int* first_files = nullptr;
   int first_count = 0;
+  const int* images = nullptr;
+  int image_count = 0;
+  const int* given = nullptr;
+  int given_count = 0;
 };
 
 /// Nothing of the daemon's is kept: no descriptors, session, directory or signal dispositions (an inherited
@@ -56,8 +61,8 @@ void detach_from_daemon() {
 
 void read_plan(Start& start, int plan_fd) {
   struct stat info;
-  if (fstat(plan_fd, &info) != 0 || static_cast<std::uint64_t>(info.st_size) < start.plan_size)
-    give_up("read plan", "size", EINVAL);
+  if (fstat(plan_fd, &info) != 0) give_up("read plan", "size");
+  if (static_cast<std::uint64_t>(info.st_size) < start.plan_size) give_up("read plan", "size", EINVAL);
   void* bytes = mmap(nullptr, start.plan_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, plan_fd, 0);
   if (bytes == MAP_FAILED) give_up("read plan", "mapping");
   start.plan_bytes = bytes;
@@ -69,10 +74,11 @@ void read_plan(Start& start, int plan_fd) {
 void receive_start(Start& start) {
   protocol::StartMessage message;
   receive_packet(supervised.control, &message, sizeof message, start.received, 0);
+  if (start.received.size < 0) give_up("read start message", "socket");
   if (start.received.size != sizeof message || message.header.type != protocol::Type::Start) _exit(1);
   const bool has_v2 = message.has_v2_directory != 0, has_empty_root = message.has_empty_root != 0;
-  const std::uint64_t fds =
-      std::uint64_t{3} + (has_v2 ? 1 : 0) + (has_empty_root ? 1 : 0) + message.shared_namespaces + message.first_files;
+  const std::uint64_t fds = std::uint64_t{3} + (has_v2 ? 1 : 0) + (has_empty_root ? 1 : 0) + message.shared_namespaces +
+                            message.first_files + message.images + message.given;
   if (message.header.version != protocol::kVersion || fds != static_cast<std::uint64_t>(start.received.fd_count)) {
     give_up("read start message", "version or descriptors", EPROTO);
   }
@@ -87,6 +93,12 @@ void receive_start(Start& start) {
   next += start.shared_count;
   start.first_files = next;
   start.first_count = static_cast<int>(message.first_files);
+  next += start.first_count;
+  start.images = next;
+  start.image_count = static_cast<int>(message.images);
+  next += start.image_count;
+  start.given = next;
+  start.given_count = static_cast<int>(message.given);
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   close(log);
@@ -101,19 +113,26 @@ void take_name() {
   prctl(PR_SET_NAME, name.c_str());
 }
 
-/// The mount namespace the child copies: an empty one, or ours. Returns the way back, -1 without need of one.
-int enter_empty_root(const Start& start) {
-  if (start.empty_root < 0) return -1;
+bool in_user_namespace() {
+  return (supervised.plan.namespaces & CLONE_NEWUSER) != 0;
+}
+
+/// The mount namespace the child copies: an empty one, or ours. With a user namespace it is born in that copy instead,
+/// which is the host's then. Returns the way back, -1 without need of one.
+int enter_birthplace(const Start& start) {
+  if (start.empty_root < 0 && !in_user_namespace()) return -1;
   const int home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-  if (home < 0 || setns(start.empty_root, CLONE_NEWNS) != 0) give_up("enter empty root", supervised.plan.name);
+  if (home < 0 || (start.empty_root >= 0 && setns(start.empty_root, CLONE_NEWNS) != 0) ||
+      (in_user_namespace() && unshare(CLONE_NEWNS) != 0))
+    give_up("make mount namespace", supervised.plan.name);
   return home;
 }
 
-void leave_empty_root(const Start& start, int home) {
+void leave_birthplace(const Start& start, int home) {
   if (home < 0) return;
-  if (setns(home, CLONE_NEWNS) != 0) give_up("leave empty root", supervised.plan.name);
+  if (setns(home, CLONE_NEWNS) != 0) give_up("leave mount namespace", supervised.plan.name);
   close(home);
-  close(start.empty_root);
+  if (start.empty_root >= 0) close(start.empty_root);
 }
 
 /// Ours for a moment, for the child to be born in. Before it has a user namespace, in which it may not go there.
@@ -156,32 +175,65 @@ class SharedNamespaces {
   int count_ = 0;
 };
 
-void clone_child(const Start& start, const MountTrees& trees) {
-  int pair[2];
+void make_pair(int (&pair)[2]) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
     give_up("make socket pair", supervised.plan.name);
-  supervised.child = pair[0];
-  const std::uint64_t flags = supervised.plan.namespaces & ~std::uint64_t{CLONE_NEWCGROUP};  // after it has moved
+}
+
+/// Our ends of the sockets between the three of us, and init's and the builder's.
+struct Sockets {
+  int child[2] = {-1, -1};    // ours, then that of whoever is to read of the two
+  int builder[2] = {-1, -1};  // init's, then the builder's
+};
+
+void clone_init(const Start& start, const MountTrees& trees, const Sockets& sockets) {
+  // A cgroup namespace when it has moved. A mount namespace of its own when it can copy what the builder made.
+  const std::uint64_t later = CLONE_NEWCGROUP | (in_user_namespace() ? std::uint64_t{CLONE_NEWNS} : 0);
   SharedNamespaces shared(start);
-  const int home = enter_empty_root(start);
-  const pid_t pid = clone_process(flags, start.v2_directory, supervised.init_pidfd);
+  const int home = enter_birthplace(start);
+  const pid_t pid = clone_process(supervised.plan.namespaces & ~later, start.v2_directory, supervised.init_pidfd);
   if (pid < 0) give_up("clone", supervised.plan.name);
   if (pid == 0) {
-    close(pair[0]);
-    become_init(supervised.plan, {trees, pair[1]});
+    close(sockets.child[0]);
+    if (in_user_namespace()) close(sockets.builder[1]);
+    become_init(supervised.plan, {trees, sockets.child[1], start.given, start.given_count, sockets.builder[0]});
   }
   supervised.init_pid = pid;
-  close(pair[1]);
-  leave_empty_root(start, home);
+  leave_birthplace(start, home);
   shared.leave();
 }
 
-void map_child(const MountTrees& trees) {
-  if ((supervised.plan.namespaces & CLONE_NEWUSER) == 0) return;
-  const int user_namespace = map_ids(supervised.plan, supervised.init_pid);
-  shift_host_trees(supervised.plan, trees, user_namespace);
-  close(user_namespace);
-  if (!send_packet(supervised.child, &kIdsMapped, 1, nullptr, 0, 0)) give_up("continue init", supervised.plan.name);
+/// In init's pid namespace, into which one is born.
+void clone_builder(const Start& start, const MountTrees& trees, const Sockets& sockets) {
+  const int home = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+  if (home < 0 || setns(supervised.init_pidfd, CLONE_NEWPID) != 0) give_up("enter pid namespace", supervised.plan.name);
+  const pid_t pid = clone_process(0, start.v2_directory, supervised.builder_pidfd);
+  if (pid < 0) give_up("clone", supervised.plan.name);
+  if (pid == 0) {
+    close(sockets.child[0]);
+    close(sockets.builder[0]);
+    become_builder(supervised.plan, {trees, sockets.child[1], sockets.builder[1], supervised.init_pidfd});
+  }
+  supervised.builder_pid = pid;
+  if (setns(home, CLONE_NEWPID) != 0) give_up("leave pid namespace", supervised.plan.name);
+  close(home);
+  close(sockets.builder[0]);
+  close(sockets.builder[1]);
+}
+
+void clone_children(const Start& start, const MountTrees& trees) {
+  Sockets sockets;
+  make_pair(sockets.child);
+  if (in_user_namespace()) make_pair(sockets.builder);
+  supervised.child = sockets.child[0];
+  clone_init(start, trees, sockets);
+  if (in_user_namespace()) {
+    const int user_namespace = map_ids(supervised.plan, supervised.init_pid);
+    shift_host_trees(supervised.plan, trees, user_namespace);
+    close(user_namespace);
+    clone_builder(start, trees, sockets);
+  }
+  close(sockets.child[1]);
 }
 
 /// The child has its own descriptors for all of this; ours would keep mounts busy.
@@ -190,6 +242,7 @@ void let_go(const Start& start, const MountTrees& trees) {
   for (std::uint32_t i = 0; i < supervised.plan.mounts.size(); i++) {
     if (trees.steps[i] >= 0) close(trees.steps[i]);
   }
+  for (int i = 0; i < start.given_count; i++) close(start.given[i]);
   if (trees.overlay >= 0) close(trees.overlay);
   close(trees.root);
 }
@@ -203,10 +256,9 @@ int run() {
   receive_start(start);
   take_name();
   enter_own_cgroups(start.first_files, start.first_count);
-  open_host_trees(supervised.plan, trees);
+  open_host_trees(supervised.plan, start.images, start.image_count, trees);
   trees.on_empty_root = start.empty_root >= 0;
-  clone_child(start, trees);
-  map_child(trees);
+  clone_children(start, trees);
   supervised.dev = make_dev(supervised.plan);
   look_at_control();  // the cgroups may be complete, and the child waits for them
   // From here on beside the child, which is busy with its mounts.

@@ -19,6 +19,7 @@
 #include "container/console_relay.hpp"
 #include "container/failure.hpp"
 #include "container/mount_target.hpp"
+#include "container/mounts.hpp"
 #include "container/namespaces.hpp"
 #include "container/own_view.hpp"
 #include "container/small_text.hpp"
@@ -33,7 +34,7 @@ Supervised supervised;
 
 namespace {
 
-enum Tag : std::uint32_t { kControlTag, kListenerTag, kChildTag, kInitTag, kOwnViewTag, kConsoleTag = 16 };
+enum Tag : std::uint32_t { kControlTag, kListenerTag, kChildTag, kInitTag, kBuilderTag, kOwnViewTag, kConsoleTag = 16 };
 constexpr std::uint32_t kSlotsPerConsole = 16;
 /// How long viewers that do not drain their socket may hold back the news of init's end.
 constexpr std::int64_t kLastOutputMilliseconds = 100;
@@ -68,11 +69,21 @@ void log_line(const char* first, const char* second, const char* third = "") {
   if (write(STDERR_FILENO, line.c_str(), line.size()) < 0) return;  // a full disk is no reason to stop
 }
 
-void kill_child() {
-  if (supervised.init_pid <= 0) return;
-  kill(supervised.init_pid, SIGKILL);  // ours and not yet reaped, so the pid is nobody else's
-  while (waitpid(supervised.init_pid, nullptr, 0) < 0 && errno == EINTR) {
+void reap(pid_t pid, int* wait_status) {
+  while (waitpid(pid, wait_status, 0) < 0 && errno == EINTR) {
   }
+}
+
+/// Both are ours and not yet reaped, so the pids are nobody else's. Init ends when its pid namespace is empty, so the
+/// builder has to be reaped before.
+void kill_children(int* wait_status) {
+  kill(supervised.init_pid, SIGKILL);
+  if (supervised.builder_pid > 0) {
+    kill(supervised.builder_pid, SIGKILL);
+    reap(supervised.builder_pid, nullptr);
+    supervised.builder_pid = 0;
+  }
+  reap(supervised.init_pid, wait_status);
   supervised.init_pid = 0;
 }
 
@@ -95,7 +106,7 @@ void take_late_records() {
 }
 
 void undo_start() {
-  kill_child();
+  if (supervised.init_pid > 0) kill_children(nullptr);
   if (supervised.child >= 0) take_late_records();
   if (status.created_size > 0) remove_created(supervised.plan.root_source, status.created, status.created_size);
 }
@@ -124,10 +135,7 @@ void become_ready() {
   unwatch_and_close(supervised.child);
   drop_capabilities();
   status.init_pid = supervised.init_pid;
-  if (!send_status(Type::Ready)) {
-    undo_start();
-    _exit(1);
-  }
+  if (!send_status(Type::Ready)) give_up("tell the daemon", supervised.plan.name);
   watch(supervised.listener, kListenerTag);
   for (std::uint32_t i = 0; i < console_count; i++) consoles[i].start();
 }
@@ -141,10 +149,7 @@ void take_consoles() {
 void child_ended_early() {
   int wait_status = 0;
   SmallText<64> how;
-  kill(supervised.init_pid, SIGKILL);  // ours and not yet reaped, so the pid is nobody else's
-  while (waitpid(supervised.init_pid, &wait_status, 0) < 0 && errno == EINTR) {
-  }
-  supervised.init_pid = 0;
+  kill_children(&wait_status);
   if (WIFSIGNALED(wait_status))
     how << "killed by signal " << WTERMSIG(wait_status);
   else
@@ -155,7 +160,8 @@ void child_ended_early() {
 /// A daemon that is gone will not miss it: its end is noticed by itself.
 void pass_on_network() {
   const protocol::Header header = make_header(Type::NetworkReady, sizeof header);
-  send_packet(supervised.control, &header, sizeof header, received.fds, received.fd_count, 0);
+  const bool sent = send_packet(supervised.control, &header, sizeof header, received.fds, received.fd_count, 0);
+  if (!sent && errno != EPIPE && errno != ECONNRESET) give_up("hand over network", supervised.plan.name);
   for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
   received.fd_count = 0;
 }
@@ -164,7 +170,8 @@ void on_child() {
   while (supervised.child >= 0) {
     receive_packet(supervised.child, &record, sizeof record - 1, received, MSG_DONTWAIT);
     if (received.size < 0 && errno == EAGAIN) return;
-    if (received.size <= 0) return executing ? become_ready() : child_ended_early();
+    if (received.size < 0) give_up("hear from init", supervised.plan.name);
+    if (received.size == 0) return executing ? become_ready() : child_ended_early();
     record.object[sizeof record.object - 1] = 0;
     switch (record.record) {
       case Record::Network:
@@ -194,6 +201,12 @@ void on_init_end() {
   status.wait_status = wait_status;
   viewers_deadline = now_milliseconds() + kLastOutputMilliseconds;
   for (std::uint32_t i = 0; i < console_count; i++) consoles[i].finish();
+}
+
+void on_builder_end() {
+  reap(supervised.builder_pid, nullptr);
+  supervised.builder_pid = 0;
+  unwatch_and_close(supervised.builder_pidfd);
 }
 
 /// Exited is said when all output has been taken.
@@ -227,6 +240,7 @@ void attach(std::uint32_t own_count) {
   static int for_child[1 + kMaxPacketFds];
   int count = 0;
   for_child[count++] = supervised.dev;
+  count += open_cgroup_trees(supervised.plan, for_child + count, kMaxPacketFds - received.fd_count);
   for (int i = own; i < received.fd_count; i++) for_child[count++] = received.fds[i];
   const bool sent = send_packet(supervised.child, &kAttach, 1, for_child, count, MSG_DONTWAIT);
   if (!sent && errno != EPIPE && errno != ECONNRESET) give_up("enter cgroup", "init");  // else on_child() hears why
@@ -238,13 +252,19 @@ void attach(std::uint32_t own_count) {
   hand_over_own_view();
 }
 
+void tell_child_of_network() {
+  if (supervised.child < 0 || send_packet(supervised.child, &kNetworkDone, 1, nullptr, 0, MSG_DONTWAIT)) return;
+  if (errno != EPIPE && errno != ECONNRESET)
+    give_up("continue init", supervised.plan.name);  // else on_child() hears why
+}
+
 void on_message(const protocol::Header& header) {
   switch (header.type) {
     case Type::Attach:
       attach(header.number);
       break;
     case Type::NetworkDone:
-      if (supervised.child >= 0) send_packet(supervised.child, &kNetworkDone, 1, nullptr, 0, MSG_DONTWAIT);
+      tell_child_of_network();
       break;
     case Type::OpenConsole:
       if (header.number < console_count && received.fd_count == 1) {
@@ -293,6 +313,8 @@ void on_event(std::uint32_t tag, std::uint32_t events) {
       return on_child();
     case kInitTag:
       return status.exited == 0 ? on_init_end() : void();
+    case kBuilderTag:
+      return supervised.builder_pid > 0 ? on_builder_end() : void();
     case kOwnViewTag:
       if (own_view_descriptor() >= 0) serve_own_view();
       return;
@@ -347,6 +369,7 @@ void look_at_control() {
   }
   for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
   if (!ready) {
+    if (received.size < 0) give_up("hear from the daemon", supervised.plan.name);
     // The daemon is gone and nobody knows of this container yet.
     undo_start();
     _exit(1);
@@ -377,6 +400,11 @@ void open_host_consoles() {
     consoles[i].open_host_side(epoll, kConsoleTag + i * kSlotsPerConsole);
     std::strncpy(status.console_paths[i], consoles[i].host_path(), sizeof status.console_paths[i] - 1);
   }
+  std::uint32_t logged = 0;
+  for (const ConsoleLogView& log : supervised.plan.console_logs) {
+    if (logged < wanted && *log.file != 0) consoles[logged].log_to(log.file, log.append);
+    logged++;
+  }
   console_count = status.consoles = wanted;
 }
 
@@ -385,6 +413,7 @@ void run_loop() {
   watch(supervised.control, kControlTag);
   watch(supervised.child, kChildTag);
   watch(supervised.init_pidfd, kInitTag);
+  if (supervised.builder_pidfd >= 0) watch(supervised.builder_pidfd, kBuilderTag);
   if (own_view_descriptor() >= 0) watch(own_view_descriptor(), kOwnViewTag);
   for (;;) {
     epoll_event events[8];

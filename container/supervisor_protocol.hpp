@@ -7,14 +7,20 @@
 
 namespace container::protocol {
 
+// Higher whenever an older daemon could not manage a supervisor of this build. Tests of upgrades build another.
+#ifdef LXCELL_PROTOCOL_VERSION
+constexpr std::uint32_t kVersion = LXCELL_PROTOCOL_VERSION;
+#else
 constexpr std::uint32_t kVersion = 1;
+#endif
 constexpr int kControlFd = 3;
 constexpr std::uint32_t kMaxConsoles = 16;
 
 enum class Type : std::uint32_t {
   // daemon → supervisor
   // StartMessage; fds: plan memfd, log, listening socket, [v2 payload directory], [mount namespace with an empty root],
-  // namespaces to take over from others, the v1 tasks files the supervisor joins by before it makes anything
+  // namespaces to take over from others, the v1 tasks files the supervisor joins by before it makes anything,
+  // mounts of the plan's images, descriptors for init
   Start = 1,
   NetworkDone = 2,  // links are in place and configured: init may be exec'ed
   // number = index; fd: one end of a SOCK_STREAM pair, bytes both ways from now on. The supervisor closes it when there
@@ -45,6 +51,8 @@ struct StartMessage {
   std::uint32_t has_v2_directory, has_empty_root;
   std::uint32_t shared_namespaces;  // how many
   std::uint32_t first_files;        // how many tasks files
+  std::uint32_t images;             // how many mounts
+  std::uint32_t given;              // how many descriptors for init
 };
 
 struct StatusMessage {
@@ -59,9 +67,9 @@ struct StatusMessage {
 };
 
 /// Steps a user's definition can cause: "open root", "open root overlay", "make root overlay", "set resource limit",
-/// "open mount source", "find mount target", "mount", "set mount attributes", "mask", "idmap mount", "write id map",
-/// "set host name", "find user", "find group" (error 0: no such name), "change directory", "load seccomp program",
-/// "exec". The others ("clone", "make /dev", "enter cgroup" ...) speak of the host.
+/// "open mount source", "open console log", "find mount target", "mount", "set mount attributes", "mask", "idmap
+/// mount", "write id map", "set host name", "find user", "find group" (error 0: no such name), "change directory",
+/// "load seccomp program", "exec". The others ("clone", "make /dev", "enter cgroup" ...) speak of the host.
 struct FailedMessage {
   Header header;
   std::int32_t error;  // errno, 0 if none
