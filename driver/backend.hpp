@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "container/launcher.hpp"
 #include "container/running.hpp"
 #include "container/traffic.hpp"
@@ -24,13 +25,17 @@ class Backend {
   /// virConnectGetVersion: kernel release as major * 1000000 + minor * 1000 + release.
   virtual unsigned long version() const = 0;
   virtual domain_xml::HostCapabilities capabilities() const = 0;
+  /// The host's security model: "none", "apparmor", "selinux".
+  virtual std::string security_model() const = 0;
 
   struct Started {
     std::unique_ptr<container::Running> running;
     domain_xml::DomainDefinition live;
   };
   /// May block; worker threads, at once for different domains. Throws and leaves nothing behind.
-  virtual Started start(const domain_xml::DomainDefinition& definition, const container::LinksMade& links_made) = 0;
+  /// `given`: what init has as descriptors 3, 4 ...
+  virtual Started start(const domain_xml::DomainDefinition& definition, const container::StartSteps& steps,
+                        const std::vector<base::Fd>& given) = 0;
   /// nullptr when the guest is gone.
   virtual std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                                     const container::RunningFacts& facts) = 0;

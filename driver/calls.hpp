@@ -17,12 +17,16 @@ void add_connect_calls(rpc::ProcedureTable& table, Services& services, const Hos
 void add_domain_calls(rpc::ProcedureTable& table, Services& services);
 void add_domain_query_calls(rpc::ProcedureTable& table, Services& services);
 void add_domain_list_calls(rpc::ProcedureTable& table, Services& services);
+void add_cpu_calls(rpc::ProcedureTable& table, Services& services);
 void add_native_calls(rpc::ProcedureTable& table, Services& services);
-void add_node_calls(rpc::ProcedureTable& table);
+void add_node_calls(rpc::ProcedureTable& table, Services& services);
 void add_stats_calls(rpc::ProcedureTable& table, Services& services);
 void add_tuning_calls(rpc::ProcedureTable& table, Services& services);
+void add_io_tune_calls(rpc::ProcedureTable& table, Services& services);
 void add_memory_calls(rpc::ProcedureTable& table, Services& services);
 void add_vcpu_calls(rpc::ProcedureTable& table, Services& services);
+void add_job_calls(rpc::ProcedureTable& table, Services& services);
+void add_guest_calls(rpc::ProcedureTable& table, Services& services);
 void add_device_calls(rpc::ProcedureTable& table, Services& services);
 void add_interface_calls(rpc::ProcedureTable& table, Services& services);
 void add_console_calls(rpc::ProcedureTable& table, Services& services);

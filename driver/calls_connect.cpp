@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "domain-xml/domain_capabilities.hpp"
+#include "driver/access.hpp"
 #include "driver/calls.hpp"
 #include "driver/domain_registry.hpp"
 #include "driver/wire_values.hpp"
@@ -70,7 +71,13 @@ void watch_for_end(Services& services, EventHub& events, rpc::Connection& connec
 }  // namespace
 
 void add_connect_calls(rpc::ProcedureTable& table, Services& services, const HostAnswers& host, EventHub& events) {
-  table.on<proc::AuthList>(Run::Inline, [](Call&, const auto&) { return rpc::AuthListRet{{rpc::AuthType::None}}; });
+  table.on<proc::AuthList>(Run::Inline, [](Call& call, const auto&) {
+    return rpc::AuthListRet{{Access::authentication_of(*call.connection)}};
+  });
+  table.on<proc::AuthPolkit>(Run::Inline, [](Call& call, const auto&) {
+    Access::authenticate(*call.connection);
+    return rpc::AuthPolkitRet{1};
+  });
   table.on<proc::ConnectSupportsFeature>(Run::Inline, [](Call& call, const auto& args) {
     if (args.feature == kKeepalive) call.connection->start_keepalive();
     return rpc::ConnectSupportsFeatureRet{supports(args.feature)};
@@ -106,8 +113,8 @@ void add_connect_calls(rpc::ProcedureTable& table, Services& services, const Hos
     if (args.type && *args.type != "lxc") base::fail(Code::InvalidArg, "unknown domain type '", *args.type, "'");
     return rpc::ConnectGetMaxVcpusRet{static_cast<std::int32_t>(::sysconf(_SC_NPROCESSORS_CONF))};
   });
-  table.on<proc::NodeGetSecurityModel>(Run::Inline, [](Call&, const auto&) {
-    return rpc::NodeGetSecurityModelRet{std::string("none\0", 5), std::string("0\0", 2)};
+  table.on<proc::NodeGetSecurityModel>(Run::Inline, [&services](Call&, const auto&) {
+    return rpc::NodeGetSecurityModelRet{services.defaults.security_model + '\0', std::string("0\0", 2)};
   });
   // Nothing to do but say yes: this daemon has no upstream connection that could close.
   table.on<proc::ConnectRegisterCloseCallback>(Run::Inline, [](Call&, const auto&) { return Nothing{}; });

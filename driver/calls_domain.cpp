@@ -1,6 +1,8 @@
 // Calls that change a domain: define, create, destroy, shutdown, suspend, autostart, metadata ... All block: workers.
 #include <libvirt/libvirt.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 #include "base/error.hpp"
@@ -39,24 +41,33 @@ DomainIdentity define(Services& services, const std::string& xml, std::uint32_t 
   }
 }
 
-std::uint64_t autodestroy_owner(const Call& call, std::uint32_t flags) {
-  return flags & VIR_DOMAIN_START_AUTODESTROY ? call.connection->id() : 0;
+/// The rest means nothing to a container: no memory was saved that a cache or a fresh boot could be about, no NVRAM.
+constexpr std::uint32_t kStartFlags = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_AUTODESTROY |
+                                      VIR_DOMAIN_START_BYPASS_CACHE | VIR_DOMAIN_START_FORCE_BOOT |
+                                      VIR_DOMAIN_START_RESET_NVRAM;
+constexpr std::chrono::seconds kGracefulEnd{10};
+
+StartOptions start_options(const Call& call, std::uint32_t flags) {
+  return {.autodestroy_owner = flags & VIR_DOMAIN_START_AUTODESTROY ? call.connection->id() : 0,
+          .paused = (flags & VIR_DOMAIN_START_PAUSED) != 0};
 }
 
-DomainIdentity create_from_xml(Services& services, const Call& call, const std::string& xml, std::uint32_t flags) {
-  require_flags(flags, VIR_DOMAIN_START_AUTODESTROY | VIR_DOMAIN_START_VALIDATE, "virDomainCreateXML");
+DomainIdentity create_from_xml(Services& services, const Call& call, const std::string& xml, std::uint32_t flags,
+                               const std::vector<base::Fd>& files = {}) {
+  require_flags(flags, kStartFlags | VIR_DOMAIN_START_VALIDATE, "virDomainCreateXML");
   auto definition = read_definition(services, xml, flags & VIR_DOMAIN_START_VALIDATE);
   const auto ids = services.id_maps.choose(definition);
   while (true) {
     const auto domain = services.registry.reserve(services, definition.name, definition.uuid);
-    if (domain->start(definition, autodestroy_owner(call, flags))) return domain->identity();
+    if (domain->start(definition, start_options(call, flags), files)) return domain->identity();
   }
 }
 
-DomainIdentity create(Services& services, const Call& call, const rpc::NonnullDomain& wanted, std::uint32_t flags) {
-  require_flags(flags, VIR_DOMAIN_START_AUTODESTROY, "virDomainCreateWithFlags");
+DomainIdentity create(Services& services, const Call& call, const rpc::NonnullDomain& wanted, std::uint32_t flags,
+                      const std::vector<base::Fd>& files = {}) {
+  require_flags(flags, kStartFlags, "virDomainCreateWithFlags");
   const auto domain = find_domain(services, wanted);
-  if (!domain->start(std::nullopt, autodestroy_owner(call, flags)))
+  if (!domain->start(std::nullopt, start_options(call, flags), files))
     base::fail(Code::NoDomain, "domain '", wanted.name, "' has just been removed");
   return domain->identity();
 }
@@ -106,6 +117,54 @@ void set_metadata(Services& services, const rpc::DomainSetMetadataArgs& args) {
   find_domain(services, args.dom)->change(edit, args.flags, MetadataChangeEvent{args.type, uri});
 }
 
+void rename(Services& services, const rpc::DomainRenameArgs& args) {
+  require_flags(args.flags, 0, "virDomainRename");
+  if (!args.new_name || args.new_name->empty()) base::fail(Code::InvalidArg, "the new name must not be empty");
+  find_domain(services, args.dom)->rename(*args.new_name);
+}
+
+/// The value of virDomainLifecycleAction with that number.
+domain_xml::LifecycleAction lifecycle_action(std::uint32_t number) {
+  using domain_xml::LifecycleAction;
+  switch (number) {
+    case VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY:
+      return LifecycleAction::Destroy;
+    case VIR_DOMAIN_LIFECYCLE_ACTION_RESTART:
+      return LifecycleAction::Restart;
+    case VIR_DOMAIN_LIFECYCLE_ACTION_RESTART_RENAME:
+      return LifecycleAction::RenameRestart;
+    case VIR_DOMAIN_LIFECYCLE_ACTION_PRESERVE:
+      return LifecycleAction::Preserve;
+    case VIR_DOMAIN_LIFECYCLE_ACTION_COREDUMP_DESTROY:
+      return LifecycleAction::CoredumpDestroy;
+    case VIR_DOMAIN_LIFECYCLE_ACTION_COREDUMP_RESTART:
+      return LifecycleAction::CoredumpRestart;
+    default:
+      base::fail(Code::InvalidArg, "unknown lifecycle action ", number);
+  }
+}
+
+void remove_log(const Services& services, const std::string& domain) {
+  const std::string path = services.logs + "/" + domain + ".log";
+  if (::unlink(path.c_str()) < 0 && errno != ENOENT)
+    base::fail_errno(Code::SystemError, "domain '", domain, "' is destroyed, but its log '", path,
+                     "' cannot be removed");
+}
+
+/// An action that a definition may not have (a core dump, say) may not be set either.
+void set_lifecycle_action(const Services& services, const rpc::DomainSetLifecycleActionArgs& args) {
+  require_flags(args.flags, kAffect, "virDomainSetLifecycleAction");
+  const auto action = lifecycle_action(args.action);
+  if (args.type >= VIR_DOMAIN_LIFECYCLE_LAST) base::fail(Code::InvalidArg, "unknown lifecycle type ", args.type);
+  const auto edit = [&](DomainDefinition& definition) {
+    if (args.type == VIR_DOMAIN_LIFECYCLE_POWEROFF) definition.on_poweroff = action;
+    if (args.type == VIR_DOMAIN_LIFECYCLE_REBOOT) definition.on_reboot = action;
+    if (args.type == VIR_DOMAIN_LIFECYCLE_CRASH) definition.on_crash = action;
+    accept_definition(definition, services.defaults);
+  };
+  find_domain(services, args.dom)->change(edit, args.flags);
+}
+
 }  // namespace
 
 void add_domain_calls(rpc::ProcedureTable& table, Services& services) {
@@ -125,12 +184,24 @@ void add_domain_calls(rpc::ProcedureTable& table, Services& services) {
   table.on<proc::DomainCreateWithFlags>(Run::Worker, [&](Call& call, const auto& args) {
     return rpc::DomainCreateWithFlagsRet{to_wire(create(services, call, args.dom, args.flags))};
   });
+  table.on<proc::DomainCreateXmlWithFiles>(Run::Worker, [&](Call& call, const auto& args) {
+    return rpc::DomainCreateXmlWithFilesRet{
+        to_wire(create_from_xml(services, call, args.xml_desc, args.flags, call.fds_in))};
+  });
+  table.on<proc::DomainCreateWithFiles>(Run::Worker, [&](Call& call, const auto& args) {
+    return rpc::DomainCreateWithFilesRet{to_wire(create(services, call, args.dom, args.flags, call.fds_in))};
+  });
   table.on<proc::DomainUndefine>(Run::Worker, [&](Call&, const auto& args) {
     find_domain(services, args.dom)->undefine();
     return Nothing{};
   });
   table.on<proc::DomainUndefineFlags>(Run::Worker, [&](Call&, const auto& args) {
-    require_flags(args.flags, 0, "virDomainUndefineFlags");
+    // What they would take along, a container does not have.
+    require_flags(args.flags,
+                  VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                      VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM |
+                      VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA,
+                  "virDomainUndefineFlags");
     find_domain(services, args.dom)->undefine();
     return Nothing{};
   });
@@ -139,8 +210,13 @@ void add_domain_calls(rpc::ProcedureTable& table, Services& services) {
     return Nothing{};
   });
   table.on<proc::DomainDestroyFlags>(Run::Worker, [&](Call&, const auto& args) {
-    require_flags(args.flags, 0, "virDomainDestroyFlags");
-    find_domain(services, args.dom)->destroy();
+    require_flags(args.flags, VIR_DOMAIN_DESTROY_GRACEFUL | VIR_DOMAIN_DESTROY_REMOVE_LOGS, "virDomainDestroyFlags");
+    const auto domain = find_domain(services, args.dom);
+    if (args.flags & VIR_DOMAIN_DESTROY_GRACEFUL)
+      domain->destroy_gracefully(kGracefulEnd);
+    else
+      domain->destroy();
+    if (args.flags & VIR_DOMAIN_DESTROY_REMOVE_LOGS) remove_log(services, domain->name());
     return Nothing{};
   });
   table.on<proc::DomainShutdown>(Run::Worker, [&](Call&, const auto& args) {
@@ -153,6 +229,11 @@ void add_domain_calls(rpc::ProcedureTable& table, Services& services) {
   });
   table.on<proc::DomainReboot>(Run::Worker, [&](Call&, const auto& args) {
     find_domain(services, args.dom)->reboot(shutdown_channel(args.flags, "virDomainReboot"));
+    return Nothing{};
+  });
+  table.on<proc::DomainReset>(Run::Worker, [&](Call&, const auto& args) {
+    require_flags(args.flags, 0, "virDomainReset");
+    find_domain(services, args.dom)->reset();
     return Nothing{};
   });
   table.on<proc::DomainSuspend>(Run::Worker, [&](Call&, const auto& args) {
@@ -169,6 +250,14 @@ void add_domain_calls(rpc::ProcedureTable& table, Services& services) {
   });
   table.on<proc::DomainSendProcessSignal>(Run::Worker, [&](Call&, const auto& args) {
     send_signal(services, args);
+    return Nothing{};
+  });
+  table.on<proc::DomainRename>(Run::Worker, [&](Call&, const auto& args) {
+    rename(services, args);
+    return rpc::DomainRenameRet{0};
+  });
+  table.on<proc::DomainSetLifecycleAction>(Run::Worker, [&](Call&, const auto& args) {
+    set_lifecycle_action(services, args);
     return Nothing{};
   });
   table.on<proc::DomainSetMetadata>(Run::Worker, [&](Call&, const auto& args) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "driver/access.hpp"
 #include "driver/calls.hpp"
 #include "driver/domain_filter.hpp"
 #include "driver/domain_registry.hpp"
@@ -31,49 +32,42 @@ constexpr std::size_t kDomainListMax = 16384;
 
 void add_domain_list_calls(rpc::ProcedureTable& table, Services& services) {
   table.on<proc::DomainLookupByName>(Run::Inline, [&](Call&, const auto& args) {
-    const auto domain = services.registry.find(args.name);
-    if (!domain) base::fail(Code::NoDomain, "no domain with matching name '", args.name, "'");
-    return rpc::DomainLookupByNameRet{to_wire(domain->identity())};
+    return rpc::DomainLookupByNameRet{to_wire(require_domain(services.registry, args.name)->identity())};
   });
   table.on<proc::DomainLookupByUuid>(Run::Inline, [&](Call&, const auto& args) {
-    const base::Uuid uuid{args.uuid};
-    const auto domain = services.registry.find(uuid);
-    if (!domain) base::fail(Code::NoDomain, "no domain with matching uuid '", base::format_uuid(uuid), "'");
-    return rpc::DomainLookupByUuidRet{to_wire(domain->identity())};
+    return rpc::DomainLookupByUuidRet{to_wire(require_domain(services.registry, base::Uuid{args.uuid})->identity())};
   });
   table.on<proc::DomainLookupById>(Run::Inline, [&](Call&, const auto& args) {
-    const auto domain = services.registry.find_by_id(args.id);
-    if (!domain) base::fail(Code::NoDomain, "no domain with matching id ", args.id);
-    return rpc::DomainLookupByIdRet{to_wire(domain->identity())};
+    return rpc::DomainLookupByIdRet{to_wire(require_domain(services.registry, args.id)->identity())};
   });
-  table.on<proc::ConnectListAllDomains>(Run::Inline, [&](Call&, const auto& args) {
+  table.on<proc::ConnectListAllDomains>(Run::Inline, [&](Call& call, const auto& args) {
     require_flags(args.flags, kAllFilters, "virConnectListAllDomains");
     rpc::ConnectListAllDomainsRet ret;
-    const auto found = list_domains(services, args.flags);
+    const auto found = list_domains(services, visible_domains(call), args.flags);
     ret.ret = static_cast<std::uint32_t>(found.size());
     if (args.need_results)
       for (const auto& domain : found) ret.domains.push_back(to_wire(domain.identity));
     return ret;
   });
-  table.on<proc::ConnectNumOfDomains>(Run::Inline, [&](Call&, const auto&) {
-    return rpc::ConnectNumOfDomainsRet{
-        static_cast<std::int32_t>(list_domains(services, VIR_CONNECT_LIST_DOMAINS_ACTIVE).size())};
+  table.on<proc::ConnectNumOfDomains>(Run::Inline, [&](Call& call, const auto&) {
+    return rpc::ConnectNumOfDomainsRet{static_cast<std::int32_t>(
+        list_domains(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_ACTIVE).size())};
   });
-  table.on<proc::ConnectNumOfDefinedDomains>(Run::Inline, [&](Call&, const auto&) {
-    return rpc::ConnectNumOfDefinedDomainsRet{
-        static_cast<std::int32_t>(list_domains(services, VIR_CONNECT_LIST_DOMAINS_INACTIVE).size())};
+  table.on<proc::ConnectNumOfDefinedDomains>(Run::Inline, [&](Call& call, const auto&) {
+    return rpc::ConnectNumOfDefinedDomainsRet{static_cast<std::int32_t>(
+        list_domains(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_INACTIVE).size())};
   });
-  table.on<proc::ConnectListDomains>(Run::Inline, [&](Call&, const auto& args) {
+  table.on<proc::ConnectListDomains>(Run::Inline, [&](Call& call, const auto& args) {
     const std::size_t most = bounded(args.maxids, kDomainListMax);
     rpc::ConnectListDomainsRet ret;
-    for (const auto& domain : list_domains(services, VIR_CONNECT_LIST_DOMAINS_ACTIVE))
+    for (const auto& domain : list_domains(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_ACTIVE))
       if (ret.ids.size() < most) ret.ids.push_back(domain.identity.id);
     return ret;
   });
-  table.on<proc::ConnectListDefinedDomains>(Run::Inline, [&](Call&, const auto& args) {
+  table.on<proc::ConnectListDefinedDomains>(Run::Inline, [&](Call& call, const auto& args) {
     const std::size_t most = bounded(args.maxnames, kDomainListMax);
     rpc::ConnectListDefinedDomainsRet ret;
-    for (const auto& domain : list_domains(services, VIR_CONNECT_LIST_DOMAINS_INACTIVE))
+    for (const auto& domain : list_domains(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_INACTIVE))
       if (ret.names.size() < most) ret.names.push_back(domain.identity.name);
     return ret;
   });

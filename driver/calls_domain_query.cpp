@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "container/process_label.hpp"
 #include "domain-xml/format.hpp"
 #include "domain-xml/metadata.hpp"
 #include "driver/calls.hpp"
@@ -44,7 +45,8 @@ rpc::DomainGetInfoRet info(const DomainSnapshot& domain) {
 std::string xml_description(const Call& call, const DomainSnapshot& domain, std::uint32_t flags) {
   require_flags(flags, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_MIGRATABLE,
                 "virDomainGetXMLDesc");
-  if ((flags & VIR_DOMAIN_XML_SECURE) && call.connection->read_only())
+  // A document to migrate with has everything too.
+  if ((flags & (VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE)) && call.connection->read_only())
     base::fail_from(base::From::Domain, Code::OperationDenied, "virDomainGetXMLDesc with secure flag");
   const bool inactive_form = (flags & VIR_DOMAIN_XML_INACTIVE) || !domain.live;
   if (!inactive_form) return domain_xml::format_domain(*domain.live, domain_xml::View::Live, domain.identity.id);
@@ -77,9 +79,26 @@ std::string metadata(const DomainSnapshot& domain, const rpc::DomainGetMetadataA
   return *text;
 }
 
+/// What an administrator may want to know of a domain before trusting it, in libvirt's form.
+std::vector<std::string> messages(const DomainSnapshot& domain, std::uint32_t types) {
+  require_flags(types, VIR_DOMAIN_MESSAGE_DEPRECATION | VIR_DOMAIN_MESSAGE_TAINTING, "virDomainGetMessages");
+  const bool tainting = types == 0 || (types & VIR_DOMAIN_MESSAGE_TAINTING);
+  if (!tainting || !domain.current().idmap.uids.empty()) return {};
+  return {"tainted: running with undesirable elevated privileges: its root user is the host's"};
+}
+
 /// What the wire calls a label: characters with their terminating NUL.
 std::string with_nul(const std::string& text) {
   return text + '\0';
+}
+
+/// What the kernel says that init runs under.
+rpc::DomainGetSecurityLabelRet security_label(const DomainSnapshot& domain, const std::string& model) {
+  if (!domain.running || model == "none") return {with_nul(""), 0};
+  const auto [label, enforcing] = container::read_process_label(domain.running->facts().init_pid, model);
+  if (!domain.running->signal_init(0))  // or the number was another's already
+    base::fail(Code::OperationInvalid, "domain '", domain.identity.name, "' has ended");
+  return {with_nul(label), enforcing};
 }
 
 }  // namespace
@@ -104,9 +123,8 @@ void add_domain_query_calls(rpc::ProcedureTable& table, Services& services) {
       Run::Inline, [look](Call&, const auto& args) { return rpc::DomainIsActiveRet{look(args.dom).status.active()}; });
   table.on<proc::DomainIsPersistent>(
       Run::Inline, [look](Call&, const auto& args) { return rpc::DomainIsPersistentRet{look(args.dom).persistent}; });
-  table.on<proc::DomainIsUpdated>(Run::Inline, [look](Call&, const auto& args) {
-    look(args.dom);
-    return rpc::DomainIsUpdatedRet{0};
+  table.on<proc::DomainIsUpdated>(Run::Inline, [&services](Call&, const auto& args) {
+    return rpc::DomainIsUpdatedRet{find_domain(services, args.dom)->updated()};
   });
   table.on<proc::DomainGetOsType>(Run::Inline, [look](Call&, const auto& args) {
     return rpc::DomainGetOsTypeRet{look(args.dom).current().os.type};
@@ -119,9 +137,14 @@ void add_domain_query_calls(rpc::ProcedureTable& table, Services& services) {
     look(args.dom);
     return rpc::DomainHasManagedSaveImageRet{0};
   });
-  table.on<proc::DomainGetSecurityLabel>(Run::Inline, [look](Call&, const auto& args) {
-    look(args.dom);
-    return rpc::DomainGetSecurityLabelRet{with_nul(""), 0};
+  table.on<proc::DomainGetMessages>(Run::Inline, [look](Call&, const auto& args) {
+    return rpc::DomainGetMessagesRet{messages(look(args.dom), args.flags)};
+  });
+  table.on<proc::DomainGetSecurityLabel>(Run::Inline, [&services, look](Call&, const auto& args) {
+    return security_label(look(args.dom), services.defaults.security_model);
+  });
+  table.on<proc::DomainGetSecurityLabelList>(Run::Inline, [&services, look](Call&, const auto& args) {
+    return rpc::DomainGetSecurityLabelListRet{{security_label(look(args.dom), services.defaults.security_model)}, 1};
   });
 }
 

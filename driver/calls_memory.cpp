@@ -39,7 +39,7 @@ void set_current(Domain& domain, std::uint64_t kib, std::uint32_t flags) {
     if (definition.memory_tune.hard_limit_kib) definition.memory_tune.hard_limit_kib = kib;
   };
   try {
-    domain.change(edit, flags);
+    domain.change(edit, flags, BalloonChangeEvent{kib});
   } catch (const base::Error& error) {
     if (error.system_errno() != EBUSY) throw;
     base::fail(Code::OperationFailed, "domain '", domain.name(), "' uses more than ", kib,

@@ -9,6 +9,7 @@
 #include "container/node_stats.hpp"
 #include "container/smbios.hpp"
 #include "driver/calls.hpp"
+#include "driver/node_power.hpp"
 #include "driver/wire_values.hpp"
 
 namespace driver {
@@ -195,9 +196,22 @@ std::string sysinfo(const rpc::ConnectGetSysinfoArgs& args) {
   return domain_xml::format_host_sysinfo(sections);
 }
 
+/// The reply goes out before the host is away.
+void suspend_node(Call& call, Services& services, const rpc::NodeSuspendForDurationArgs& args) {
+  require_flags(args.flags, 0, "virNodeSuspendForDuration");
+  NodePower().prepare(args.target, args.duration);
+  call.after_reply = [&services, target = args.target] {
+    services.run_on_worker([target] { NodePower().sleep(target); });
+  };
+}
+
 }  // namespace
 
-void add_node_calls(rpc::ProcedureTable& table) {
+void add_node_calls(rpc::ProcedureTable& table, Services& services) {
+  table.on<proc::NodeSuspendForDuration>(Run::Worker, [&](Call& call, const auto& args) {
+    suspend_node(call, services, args);
+    return Nothing{};
+  });
   table.on<proc::NodeGetInfo>(Run::Worker, [](Call&, const auto&) { return node_info(); });
   table.on<proc::NodeGetCpuStats>(Run::Worker, [](Call&, const auto& args) { return cpu_stats(args); });
   table.on<proc::NodeGetMemoryStats>(Run::Worker, [](Call&, const auto& args) { return memory_stats(args); });

@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/node_stats.hpp"
+#include "driver/access.hpp"
 #include "driver/calls.hpp"
 #include "driver/device_edits.hpp"
 #include "driver/domain_filter.hpp"
@@ -123,7 +124,7 @@ cgroup::BlockUsage block_usage(const DomainSnapshot& domain, const std::string& 
   std::optional<container::DiskNumber> disk;
   if (!path.empty()) {
     const Storage storage = require_storage(domain, path);
-    disk = container::Disks().under(storage.path);
+    disk = container::Disks().under(counted_path(domain.current(), storage));
     if (!disk)
       base::fail(Code::OperationUnsupported, "the kernel does not count I/O on the file system of '", storage.path,
                  "'");
@@ -177,12 +178,14 @@ constexpr std::uint32_t kFilters =
     VIR_CONNECT_GET_ALL_DOMAINS_STATS_SHUTOFF | VIR_CONNECT_GET_ALL_DOMAINS_STATS_OTHER;
 
 /// In the order of the question; without a list all, by name. Those that are gone are left out.
-std::vector<DomainSnapshot> domains_meant(const Services& services, const rpc::ConnectGetAllDomainStatsArgs& args) {
+std::vector<DomainSnapshot> domains_meant(const Services& services, const VisibleDomains* visible,
+                                          const rpc::ConnectGetAllDomainStatsArgs& args) {
   const std::uint32_t filters = args.flags & kFilters;
-  if (args.doms.empty()) return list_domains(services, filters);
+  if (args.doms.empty()) return list_domains(services, visible, filters);
   std::vector<DomainSnapshot> found;
   for (const auto& wanted : args.doms)
-    if (const auto domain = services.registry.find(base::Uuid{wanted.uuid}))
+    if (const auto domain = services.registry.find(base::Uuid{wanted.uuid});
+        domain && (!visible || visible->contains(domain->uuid())))
       if (auto now = domain->snapshot(); matches(now, filters)) found.push_back(std::move(now));
   return found;
 }
@@ -205,13 +208,14 @@ container::TrafficByLink traffic_for_stats(const Services& services) {
 
 /// Each record is on its way to the wire as soon as it is made, by the thread that made it: with a thousand domains, to
 /// keep all as values and encode them in the end took a fifth of the time.
-void all_domain_stats(const Services& services, const rpc::ConnectGetAllDomainStatsArgs& args, rpc::Encoder& out) {
+void all_domain_stats(const Services& services, const VisibleDomains* visible,
+                      const rpc::ConnectGetAllDomainStatsArgs& args, rpc::Encoder& out) {
   require_flags(args.flags,
                 kFilters | VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT | VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING |
                     VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS,
                 "virConnectGetAllDomainStats");
   const std::uint32_t groups = stats_meant(args);
-  auto domains = domains_meant(services, args);
+  auto domains = domains_meant(services, visible, args);
   std::erase_if(domains, [](const DomainSnapshot& domain) { return !domain.live && !domain.config; });
   const std::size_t count = domains.size();
 
@@ -282,10 +286,10 @@ void add_stats_calls(rpc::ProcedureTable& table, Services& services) {
   });
   using AllStats = proc::ConnectGetAllDomainStats;
   table.add(AllStats::kProgram, AllStats::kNumber, Run::Worker,
-            [&services, timer = std::make_shared<base::Watch>()](Call&, rpc::Decoder& in, rpc::Encoder& out) {
+            [&services, timer = std::make_shared<base::Watch>()](Call& call, rpc::Decoder& in, rpc::Encoder& out) {
               AllStats::Args args;
               args.decode(in);
-              all_domain_stats(services, args, out);
+              all_domain_stats(services, visible_domains(call), args, out);
               close_kept_files_later(services, timer);
             });
 }

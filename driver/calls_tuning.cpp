@@ -1,5 +1,5 @@
-// Typed parameters of domains: schedinfo, memtune, blkiotune, numatune. A running domain is asked through the kernel, a
-// shut-off one through its definition (a question about it must not hurt).
+// Typed parameters of domains: schedinfo, memtune, blkiotune, numatune, perf. A running domain is asked through the
+// kernel, a shut-off one through its definition (a question about it must not hurt).
 #include <libvirt/libvirt.h>
 
 #include "base/error.hpp"
@@ -45,7 +45,13 @@ Ret answer(const Services& services, const TunableFamily& family, const Args& ar
 void change(const Services& services, const TunableFamily& family, const rpc::NonnullDomain& domain,
             const Parameters& parameters, std::uint32_t flags) {
   require_flags(flags, kAffect, family.setter);
-  find_domain(services, domain)->change([&](auto& definition) { family.change(definition, parameters); }, flags);
+  std::optional<Event> event;
+  if (&family == &kSchedulerTunables) {  // libvirt has an event for these alone
+    TunableEvent changed;
+    for (const auto& one : parameters) changed.changed.push_back({"cputune." + one.field, one.value});
+    event = std::move(changed);
+  }
+  find_domain(services, domain)->change([&](auto& definition) { family.change(definition, parameters); }, flags, event);
 }
 
 }  // namespace
@@ -92,6 +98,14 @@ void add_tuning_calls(rpc::ProcedureTable& table, Services& services) {
   });
   table.on<proc::DomainSetNumaParameters>(Run::Worker, [&](Call&, const auto& args) {
     change(services, kNumaTunables, args.dom, args.params, args.flags);
+    return Nothing{};
+  });
+  table.on<proc::DomainGetPerfEvents>(Run::Worker, [&](Call&, const auto& args) {
+    const auto domain = find_domain(services, args.dom)->snapshot();
+    return rpc::DomainGetPerfEventsRet{parameters_of(kPerfTunables, domain, args.flags)};
+  });
+  table.on<proc::DomainSetPerfEvents>(Run::Worker, [&](Call&, const auto& args) {
+    change(services, kPerfTunables, args.dom, args.params, args.flags);
     return Nothing{};
   });
 }

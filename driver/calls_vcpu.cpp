@@ -10,6 +10,7 @@
 #include "domain-xml/cpu_pins.hpp"
 #include "domain-xml/cpuset.hpp"
 #include "driver/calls.hpp"
+#include "driver/parameters.hpp"
 #include "driver/wire_values.hpp"
 
 namespace driver {
@@ -63,7 +64,7 @@ void pin_vcpu(const Services& services, const rpc::NonnullDomain& who, unsigned 
               base::fail(Code::InvalidArg, "domain '", definition.name, "' has no vcpu ", vcpu);
             domain_xml::set_vcpu_pin(definition.cpu_tune, vcpu, is_everything(cpus) ? "" : cpus);
           },
-          flags);
+          flags, TunableEvent{{{base::join("cputune.vcpupin", vcpu), cpus}}});
 }
 
 void pin_emulator(const Services& services, const rpc::DomainPinEmulatorArgs& args) {
@@ -75,7 +76,7 @@ void pin_emulator(const Services& services, const rpc::DomainPinEmulatorArgs& ar
           [&](DomainDefinition& definition) {
             domain_xml::set_emulator_pin(definition.cpu_tune, is_everything(cpus) ? "" : cpus);
           },
-          args.flags);
+          args.flags, TunableEvent{{{VIR_DOMAIN_TUNABLE_CPU_EMULATORPIN, cpus}}});
 }
 
 void require_map_size(std::int32_t bytes, std::int32_t rows) {
@@ -101,6 +102,32 @@ rpc::DomainGetVcpuPinInfoRet vcpu_pins(const Services& services, const rpc::Doma
     answer.cpumaps += cpumap_of(in_force && pin != pins.end() ? pin->second : unpinned, args.maplen);
   }
   return answer;
+}
+
+/// vcpuinfo. No vcpu has a thread to be found on a processor or to be charged with time: those are not known.
+rpc::DomainGetVcpusRet vcpu_list(const Services& services, const rpc::DomainGetVcpusArgs& args) {
+  const auto domain = find_domain(services, args.dom)->snapshot();
+  if (!domain.running) base::fail(Code::OperationInvalid, "domain '", domain.identity.name, "' is not running");
+  constexpr std::int32_t kMaxVcpus = 16384;  // the wire's bound
+  if (args.maxinfo < 0 || args.maxinfo > kMaxVcpus) base::fail(Code::InvalidArg, "bad number of vcpus ", args.maxinfo);
+  const auto count = std::min(static_cast<unsigned>(args.maxinfo), current_vcpus(*domain.live));
+  rpc::DomainGetVcpusRet answer;
+  for (unsigned vcpu = 0; vcpu < count; ++vcpu)
+    answer.info.push_back({vcpu, VIR_VCPU_RUNNING, 0, VIR_VCPU_INFO_CPU_UNAVAILABLE});
+  if (args.maplen > 0)
+    answer.cpumaps = vcpu_pins(services, {args.dom, args.maxinfo, args.maplen, VIR_DOMAIN_AFFECT_LIVE}).cpumaps;
+  return answer;
+}
+
+/// guestvcpus: which processors the container's own programs see online. None of them can be taken by name.
+Parameters guest_vcpus(const Services& services, const rpc::DomainGetGuestVcpusArgs& args) {
+  require_flags(args.flags, 0, "virDomainGetGuestVcpus");
+  const auto domain = find_domain(services, args.dom)->snapshot();
+  if (!domain.running) base::fail(Code::OperationInvalid, "domain '", domain.identity.name, "' is not running");
+  std::string cpus = domain.running->limits().cpuset_cpus;
+  if (cpus.empty()) cpus = container::online_cpus();
+  cpus = domain_xml::canonical_cpuset(cpus);
+  return {{"vcpus", cpus}, {"online", cpus}, {"offlinable", std::string()}};
 }
 
 rpc::DomainGetEmulatorPinInfoRet emulator_pin(const Services& services, const rpc::DomainGetEmulatorPinInfoArgs& args) {
@@ -165,6 +192,14 @@ void add_vcpu_calls(rpc::ProcedureTable& table, Services& services) {
   table.on<proc::DomainGetVcpuPinInfo>(Run::Worker, [&](Call&, const auto& args) { return vcpu_pins(services, args); });
   table.on<proc::DomainGetEmulatorPinInfo>(Run::Worker,
                                            [&](Call&, const auto& args) { return emulator_pin(services, args); });
+  table.on<proc::DomainGetVcpus>(Run::Worker, [&](Call&, const auto& args) { return vcpu_list(services, args); });
+  table.on<proc::DomainGetGuestVcpus>(
+      Run::Worker, [&](Call&, const auto& args) { return rpc::DomainGetGuestVcpusRet{guest_vcpus(services, args)}; });
+  table.on<proc::DomainGetIothreadInfo>(Run::Inline, [&](Call&, const auto& args) {
+    require_flags(args.flags, kAffect, "virDomainGetIOThreadInfo");
+    asks_config(find_domain(services, args.dom)->snapshot(), args.flags, "virDomainGetIOThreadInfo");
+    return rpc::DomainGetIothreadInfoRet{};  // a container has none
+  });
   table.on<proc::DomainGetVcpusFlags>(Run::Inline, [&](Call&, const auto& args) {
     return rpc::DomainGetVcpusFlagsRet{vcpus(services, args.dom, args.flags)};
   });

@@ -23,13 +23,14 @@ unsigned long ContainerBackend::version() const {
 domain_xml::HostCapabilities ContainerBackend::capabilities() const {
   domain_xml::HostCapabilities capabilities = container::read_host_capabilities();
   capabilities.emulator = emulator_;
+  capabilities.security_model = security_model();
   if (const auto uuid = base::parse_uuid(host_uuid_)) capabilities.host_uuid = *uuid;
   return capabilities;
 }
 
 Backend::Started ContainerBackend::start(const domain_xml::DomainDefinition& definition,
-                                         const container::LinksMade& links_made) {
-  container::Launched launched = launcher_.launch(definition, links_made);
+                                         const container::StartSteps& steps, const std::vector<base::Fd>& given) {
+  container::Launched launched = launcher_.launch(definition, steps, given);
   return {std::move(launched.running), std::move(launched.live)};
 }
 

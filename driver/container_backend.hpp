@@ -14,7 +14,9 @@ class ContainerBackend : public Backend {
   std::string type() const override { return "LXC"; }
   unsigned long version() const override;
   domain_xml::HostCapabilities capabilities() const override;
-  Started start(const domain_xml::DomainDefinition& definition, const container::LinksMade& links_made) override;
+  std::string security_model() const override { return launcher_.security_model(); }
+  Started start(const domain_xml::DomainDefinition& definition, const container::StartSteps& steps,
+                const std::vector<base::Fd>& given) override;
   std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                             const container::RunningFacts& facts) override;
   container::TrafficByLink traffic() const override { return container::read_traffic(); }

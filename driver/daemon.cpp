@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 #include <utility>
@@ -26,34 +27,48 @@ std::string host_arch() {
 Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emulator, const std::string& schema,
                const MakeBackend& make_backend)
     : store_(paths),
-      id_maps_(registry_, paths.root, config.idmap_user),
+      id_maps_(registry_, paths.root, config.idmap_user,
+               config.default_idmap == Config::DefaultIdMap::Automatic ? WhoNamesNoIds::HasAnAutomaticMap
+                                                                       : WhoNamesNoIds::HasTheHosts),
       backend_(make_backend(loop_)),
-      siblings_(config.sibling_socket_dir.empty() ? paths.root + "/run/libvirt" : config.sibling_socket_dir),
+      siblings_(sibling_sockets(paths, config), config.sibling_timeout),
       network_ports_(siblings_),
+      storage_volumes_(siblings_),
       filter_bindings_(siblings_),
+      releases_(network_ports_, filter_bindings_, paths.run + "/to-be-released"),
       dhcp_leases_(siblings_),
+      hooks_(paths.hooks),
       services_{*backend_,
                 store_,
                 events_,
                 registry_,
                 id_maps_,
                 network_ports_,
+                storage_volumes_,
                 filter_bindings_,
+                releases_,
                 dhcp_leases_,
+                hooks_,
                 loop_,
                 [this](std::function<void()> work) { server_->run_on_worker(std::move(work)); },
-                {host_arch(), emulator},
-                schema} {
+                {host_arch(), emulator, backend_->security_model()},
+                schema,
+                paths.logs},
+      access_(config, services_) {
   add_connect_calls(table_, services_, {config.driver_name}, events_);
   add_domain_calls(table_, services_);
   add_domain_query_calls(table_, services_);
   add_domain_list_calls(table_, services_);
+  add_cpu_calls(table_, services_);
   add_native_calls(table_, services_);
-  add_node_calls(table_);
+  add_node_calls(table_, services_);
   add_stats_calls(table_, services_);
   add_tuning_calls(table_, services_);
+  add_io_tune_calls(table_, services_);
   add_memory_calls(table_, services_);
   add_vcpu_calls(table_, services_);
+  add_job_calls(table_, services_);
+  add_guest_calls(table_, services_);
   add_device_calls(table_, services_);
   add_interface_calls(table_, services_);
   add_console_calls(table_, services_);
@@ -61,13 +76,32 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
   siblings_.add_calls(table_);
   watch_signals();  // before the server starts threads, which inherit the blocked signals
   server_ = std::make_unique<rpc::Server>(loop_, table_, config.limits);
-  // The sockets' mode and group have decided who may connect: nobody stays anonymous.
-  server_->on_connection = [](rpc::Connection& connection) { connection.mark_authenticated(); };
+  server_->on_connection = [this](rpc::Connection& connection) { access_.greet(connection); };
+  if (config.min_workers > 0)
+    server_->set_worker_limits({std::min(config.min_workers, server_->workers().limits.max),
+                                server_->workers().limits.max, server_->workers().limits.priority});
+  add_admin_server(config);
+  if (!access_.guards()) return;
+  server_->guard = [this](rpc::Call& call, const rpc::ProcedureInfo& info, std::string_view payload, auto decided) {
+    access_.guard(call, info, payload, std::move(decided));
+  };
+  events_.deliver = [this](const auto& connection, const DomainIdentity& domain, auto send) {
+    access_.deliver(connection, domain, std::move(send));
+  };
+}
+
+void Daemon::add_admin_server(const Config& config) {
+  admin_server_ = std::make_unique<rpc::Server>(loop_, admin_table_, config.admin_limits);
+  admin_server_->on_connection = greet_administrator;
+  servers_ = {{"virt" + config.driver_name + "d", server_.get()}, {"admin", admin_server_.get()}};
+  add_admin_calls(admin_table_, servers_, [this](std::chrono::seconds timeout) { set_timeout(timeout); });
 }
 
 /// Containers go on running: only the daemon's view of them ends here.
 Daemon::~Daemon() {
+  admin_server_.reset();
   server_->shut_down();
+  access_.stop();  // what waits for polkit belongs to connections of the server
   server_.reset();
 }
 
@@ -75,6 +109,7 @@ void Daemon::start(Sockets sockets) {
   const auto ended = recover();
   if (sockets.read_write) server_->listen(std::move(sockets.read_write), rpc::SocketAccess::ReadWrite);
   if (sockets.read_only) server_->listen(std::move(sockets.read_only), rpc::SocketAccess::ReadOnly);
+  if (sockets.admin) admin_server_->listen(std::move(sockets.admin), rpc::SocketAccess::ReadWrite);
   autostart();
   server_->run_on_worker([this, ended] { drop_strays(ended); });
 }
@@ -93,12 +128,10 @@ std::set<base::Uuid> Daemon::recover() {
   for (const auto& saved : store_.load_statuses()) {
     try {
       const auto domain = registry_.reserve(services_, saved.live.name, saved.live.uuid);
-      if (domain->adopt(saved))
-        base::log::info("domain '{}' found running", saved.live.name);
-      else
-        ended.insert(saved.live.uuid);
+      if (!domain->adopt(saved)) ended.insert(saved.live.uuid);
     } catch (const std::exception& error) {
       base::log::error("cannot take over domain '{}': {}", saved.live.name, error.what());
+      store_.keep_status(saved.live.name, error.what());
     }
   }
   return ended;
@@ -106,6 +139,7 @@ std::set<base::Uuid> Daemon::recover() {
 
 /// What an earlier daemon left with libvirt's other drivers: whatever belongs to our domains and not to a container.
 void Daemon::drop_strays(const std::set<base::Uuid>& ended) {
+  releases_.retry();
   std::map<base::Uuid, Outside> by_owner;
   for (auto& [owner, port] : network_ports_.all()) by_owner[owner].ports.push_back(std::move(port));
   for (auto& [owner, end] : filter_bindings_.all()) by_owner[owner].guarded_ends.push_back(std::move(end));
@@ -113,8 +147,7 @@ void Daemon::drop_strays(const std::set<base::Uuid>& ended) {
     if (const auto domain = registry_.find(owner)) {
       domain->drop_strays(found);
     } else if (ended.contains(owner)) {
-      filter_bindings_.unbind(found.guarded_ends);
-      network_ports_.unplug(found.ports);
+      releases_.release(found);
     }
   }
 }
@@ -122,7 +155,12 @@ void Daemon::drop_strays(const std::set<base::Uuid>& ended) {
 void Daemon::load_new_definitions(bool announce) {
   for (auto& definition : store_.load_definitions()) {
     try {
-      if (registry_.find(definition.uuid)) continue;
+      if (const auto known = registry_.find(definition.uuid)) {
+        if (known->name() != definition.name)
+          base::log::warning("definition of domain '{}' is left out: its uuid is that of domain '{}'", definition.name,
+                             known->name());
+        continue;
+      }
       const bool with_host = store_.autostart(definition.name);
       domain_xml::apply_defaults(definition, services_.defaults);
       const auto domain = registry_.reserve(services_, definition.name, definition.uuid);
@@ -142,7 +180,7 @@ void Daemon::autostart() {
     if (!now.autostart || now.status.active()) continue;
     server_->run_on_worker([domain] {
       try {
-        domain->start(std::nullopt, 0);
+        domain->start(std::nullopt, {});
       } catch (const std::exception& error) {
         base::log::error("cannot autostart domain '{}': {}", domain->name(), error.what());
       }
@@ -158,18 +196,20 @@ void Daemon::watch_signals() {
 }
 
 void Daemon::run(std::chrono::seconds timeout) {
-  timeout_ = timeout;
-  if (timeout_.count() > 0) {
-    server_->on_connection_count = [this](std::size_t) { watch_idleness(); };
-    watch_idleness();
-  }
+  server_->on_connection_count = [this](std::size_t) { watch_idleness(); };
+  set_timeout(timeout);
   loop_.run();
+}
+
+void Daemon::set_timeout(std::chrono::seconds timeout) {
+  timeout_ = timeout;
+  watch_idleness();
 }
 
 /// Ends the daemon after the timeout unless a client or a running domain appears.
 void Daemon::watch_idleness() {
   idle_timer_ = {};
-  if (server_->connection_count() > 0) return;
+  if (timeout_.count() == 0 || server_->connection_count() > 0) return;
   idle_timer_ = loop_.after(timeout_, [this] {
     for (const auto& domain : registry_.all())
       if (domain->snapshot().status.active()) {

@@ -8,18 +8,23 @@
 
 #include "base/event_loop.hpp"
 #include "base/fd.hpp"
+#include "driver/access.hpp"
 #include "driver/backend.hpp"
 #include "driver/calls.hpp"
+#include "driver/calls_admin.hpp"
 #include "driver/config.hpp"
 #include "driver/dhcp_leases.hpp"
 #include "driver/domain_registry.hpp"
 #include "driver/event_hub.hpp"
 #include "driver/filter_bindings.hpp"
+#include "driver/hooks.hpp"
 #include "driver/id_maps.hpp"
 #include "driver/network_ports.hpp"
+#include "driver/outside_releases.hpp"
 #include "driver/paths.hpp"
 #include "driver/siblings.hpp"
 #include "driver/sockets.hpp"
+#include "driver/storage_volumes.hpp"
 #include "driver/store.hpp"
 #include "rpc/procedure_table.hpp"
 #include "rpc/server.hpp"
@@ -40,6 +45,7 @@ class Daemon {
   void run(std::chrono::seconds timeout);
   void stop() { loop_.stop(); }
   base::EventLoop& loop() { return loop_; }
+  const rpc::ProcedureTable& table() const { return table_; }
   /// Descriptors of a running domain's namespaces. Throws NoDomain or OperationInvalid.
   std::vector<base::Fd> open_namespaces(const std::string& domain) const;
 
@@ -49,7 +55,9 @@ class Daemon {
   void drop_strays(const std::set<base::Uuid>& ended);
   void load_new_definitions(bool announce);
   void autostart();
+  void add_admin_server(const Config& config);
   void watch_signals();
+  void set_timeout(std::chrono::seconds timeout);
   void watch_idleness();
 
   base::EventLoop loop_;
@@ -60,11 +68,18 @@ class Daemon {
   std::unique_ptr<Backend> backend_;
   Siblings siblings_;
   NetworkPorts network_ports_;
+  StorageVolumes storage_volumes_;
   FilterBindings filter_bindings_;
+  OutsideReleases releases_;
   DhcpLeases dhcp_leases_;
+  Hooks hooks_;
   Services services_;
+  Access access_;
   rpc::ProcedureTable table_;
   std::unique_ptr<rpc::Server> server_;
+  rpc::ProcedureTable admin_table_{rpc::kAdminProgram};
+  std::unique_ptr<rpc::Server> admin_server_;
+  AdminServers servers_;
   std::chrono::seconds timeout_{0};
   std::vector<base::Watch> signals_;
   base::Watch idle_timer_;

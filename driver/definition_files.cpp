@@ -151,10 +151,9 @@ bool DefinitionFiles::short_of_space(unsigned long long bytes, unsigned long lon
 
 std::vector<std::pair<std::string, std::string>> DefinitionFiles::read() const {
   std::vector<std::pair<std::string, std::string>> texts;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(definitions_, error)) {
+  for (const auto& entry : list_directory(definitions_)) {
     std::string name = entry.path().filename().string();
-    if (!name.ends_with(kSuffix) || !entry.is_regular_file(error)) continue;
+    if (std::error_code error; !name.ends_with(kSuffix) || !entry.is_regular_file(error)) continue;
     name.resize(name.size() - (sizeof kSuffix - 1));
     try {
       texts.emplace_back(std::move(name), base::read_file(entry.path()));

@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/memory_reserve.hpp"
 
 namespace driver {
 namespace {
@@ -132,9 +133,12 @@ void DefinitionJournal::replay() {
   if (count > 0) base::log::info("{} changes of definitions found in the journal", count);
 }
 
-void DefinitionJournal::commit(DefinitionChange change) {
-  files_.require_possible(change.name);
-  Waiting own{.change = std::make_shared<const DefinitionChange>(std::move(change))};
+void DefinitionJournal::commit(std::vector<DefinitionChange> changes) {
+  Waiting own;
+  for (auto& change : changes) {
+    files_.require_possible(change.name);
+    own.changes.push_back(std::make_shared<const DefinitionChange>(std::move(change)));
+  }
   std::unique_lock lock(mutex_);
   waiting_.push_back(&own);
   while (!own.done) {
@@ -181,7 +185,8 @@ void DefinitionJournal::write(const Batch& batch) {
 bool DefinitionJournal::append(const Batch& batch) {
   if (!passable(batch)) return false;
   std::string payload;
-  for (const auto* each : batch) encode(payload, *each->change);
+  for (const auto* each : batch)
+    for (const auto& change : each->changes) encode(payload, *change);
   try {
     if (!journal_.append(payload)) return false;
   } catch (const std::exception& error) {
@@ -190,7 +195,8 @@ bool DefinitionJournal::append(const Batch& batch) {
   }
   {
     const std::scoped_lock lock(mutex_);
-    for (const auto* each : batch) add(pending_, each->change);
+    for (const auto* each : batch)
+      for (const auto& change : each->changes) add(pending_, change);
   }
   work_.notify_one();
   return true;
@@ -200,14 +206,15 @@ bool DefinitionJournal::append(const Batch& batch) {
 bool DefinitionJournal::passable(const Batch& batch) const {
   if (files_.short_of_space(4 * bytes_, bytes_ / JournalFile::kBlock)) return false;
   const std::scoped_lock lock(mutex_);
-  return std::none_of(batch.begin(), batch.end(),
-                      [this](const Waiting* each) { return failures_.contains(each->change->name); });
+  return std::ranges::none_of(batch, [this](const Waiting* each) {
+    return std::ranges::any_of(each->changes, [this](const auto& change) { return failures_.contains(change->name); });
+  });
 }
 
 /// With the turn, after empty_journal(): what the journal holds would otherwise win over the files one day.
 void DefinitionJournal::write_directly(const Waiting& waiting) {
   const std::scoped_lock files(files_mutex_);
-  const auto failures = files_.apply({waiting.change});
+  const auto failures = files_.apply(waiting.changes);
   if (!failures.empty()) std::rethrow_exception(failures.begin()->second);
 }
 
@@ -267,7 +274,7 @@ void DefinitionJournal::run() {
     try {
       apply_pending();
     } catch (const std::exception& error) {
-      base::log::error("definitions cannot be written: {}", error.what());
+      base::insist([&] { base::log::error("definitions cannot be written: {}", error.what()); });
     }
     lock.lock();
     if (pending_.empty()) {

@@ -30,9 +30,10 @@ class DefinitionJournal {
   DefinitionJournal(const DefinitionJournal&) = delete;
   DefinitionJournal& operator=(const DefinitionJournal&) = delete;
 
-  /// On disk when it returns. Throws SystemError; nothing has changed then. Any thread; callers do not commit two
-  /// changes of one name at once.
-  void commit(DefinitionChange change);
+  /// On disk when it returns, all of them (of different names) or none. Throws SystemError; nothing has changed then,
+  /// unless the journal was of no use and several had to go to the files. Any thread; callers do not commit two changes
+  /// of one name at once.
+  void commit(std::vector<DefinitionChange> changes);
   /// Brings every change committed so far to the files; one that fails is logged, stays pending and is tried again.
   void settle();
   /// Changes that are safe but not in the files yet, by name.
@@ -40,7 +41,7 @@ class DefinitionJournal {
 
  private:
   struct Waiting {
-    DefinitionChangePtr change;
+    std::vector<DefinitionChangePtr> changes;
     bool done = false;
     std::exception_ptr error;
     std::condition_variable wake;  // its own: a batch wakes those it served and one more, not everybody

@@ -14,6 +14,7 @@ namespace {
 
 using base::Code;
 using base::From;
+using domain_xml::Console;
 using domain_xml::Device;
 using domain_xml::Disk;
 using domain_xml::DomainDefinition;
@@ -122,6 +123,22 @@ std::size_t require_match(const std::vector<HostDevice>& devices, const HostDevi
                      [&](const HostDevice& device) { return fits(device, wanted); });
 }
 
+/// A definition numbers its consoles in their order, which is what its XML shows as port and the running one as alias.
+/// Without either, the only one like it is meant.
+std::size_t require_match(const std::vector<Console>& consoles, const Console& wanted, Form) {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < consoles.size(); ++i) {
+    Console same = wanted;
+    same.alias = consoles[i].alias;
+    if (wanted.alias.empty() ? same == consoles[i] : wanted.alias == domain_xml::console_alias(i)) found.push_back(i);
+  }
+  const std::string which = wanted.alias.empty() ? "" : " '" + wanted.alias + "'";
+  if (found.empty()) base::fail_from(From::Domain, Code::DeviceMissing, "no console", which, " found");
+  if (found.size() > 1)
+    base::fail_from(From::Domain, Code::OperationFailed, "several consoles found, one is meant by its target's port");
+  return found.front();
+}
+
 // ---- What cannot be there twice
 
 void require_unique(const std::vector<Interface>& interfaces, const Interface& added, Form form) {
@@ -150,6 +167,9 @@ void require_unique(const std::vector<HostDevice>& devices, const HostDevice& ad
     if (fits(device, added))
       base::fail(conflict_code(form), description(added), " is in the domain's configuration already");
 }
+
+/// As many as anyone likes, all alike.
+void require_unique(const std::vector<Console>&, const Console&, Form) {}
 
 /// A user's alias is a name.
 void require_free_alias(const DomainDefinition& definition, const Device& added, Form form) {
@@ -180,9 +200,19 @@ std::vector<Filesystem>& list_for(DomainDefinition& definition, const Filesystem
 std::vector<HostDevice>& list_for(DomainDefinition& definition, const HostDevice&) {
   return definition.host_devices;
 }
+std::vector<Console>& list_for(DomainDefinition& definition, const Console&) {
+  return definition.consoles;
+}
 
+/// A running container's consoles are those it was started with: its supervisor made them, and init knows them by name.
 template <typename Kind>
-constexpr bool kListed = !std::is_same_v<Kind, domain_xml::OtherDevice> && !std::is_same_v<Kind, domain_xml::Console>;
+constexpr bool can_come_and_go(Form form) {
+  return !std::is_same_v<Kind, domain_xml::OtherDevice> && (form == Form::Config || !std::is_same_v<Kind, Console>);
+}
+template <typename Kind>
+constexpr bool kListed = !std::is_same_v<Kind, domain_xml::OtherDevice>;
+template <typename Kind>
+constexpr bool kChangeable = kListed<Kind> && !std::is_same_v<Kind, HostDevice> && !std::is_same_v<Kind, Console>;
 
 // ---- Updates
 
@@ -195,6 +225,7 @@ bool same_network(const Interface& before, const Interface& wanted) {
   };
   if (const auto* bridge = std::get_if<domain_xml::InterfaceBridge>(&before.source)) return same(*bridge);
   if (const auto* direct = std::get_if<domain_xml::InterfaceDirect>(&before.source)) return same(*direct);
+  if (const auto* device = std::get_if<domain_xml::InterfaceHostDevice>(&before.source)) return same(*device);
   return false;
 }
 
@@ -213,7 +244,8 @@ void keep_added(const Interface& before, Interface& wanted) {
   keep(wanted.mtu, before.mtu, configured.mtu);
 }
 
-/// A plain bridge can be left for another; anything else means another kind of link.
+/// A bridge of the host's own, plain or Open vSwitch's, can be left for another; anything else means another kind of
+/// link.
 bool can_move(const Interface& before, const Interface& wanted) {
   const auto* const from = std::get_if<domain_xml::InterfaceBridge>(&before.source);
   const auto* const to = std::get_if<domain_xml::InterfaceBridge>(&wanted.source);
@@ -251,11 +283,9 @@ Interface updated(const Interface& before, Interface wanted, Form form) {
   require(wanted.source == before.source || can_move(before, wanted), "type or source");
   require(wanted.target_dev == before.target_dev, "target device");
   require(wanted.guest_dev == before.guest_dev, "guest device");
-  require(wanted.ips == before.ips, "list of IP addresses");
-  require(wanted.routes == before.routes, "list of routes");
-  require(wanted.vlan == before.vlan, "vlan");
-  require(wanted.virtual_port == before.virtual_port, "virtualport");
-  require(wanted.filter == before.filter, "filterref");
+  const bool own_bridge = can_move(before, wanted);
+  require(wanted.vlan == before.vlan || own_bridge, "vlan");
+  require(wanted.virtual_port == before.virtual_port || own_bridge, "virtualport");
   require(wanted.script == before.script && wanted.downscript == before.downscript, "script");
   return wanted;
 }
@@ -263,16 +293,26 @@ Interface updated(const Interface& before, Interface wanted, Form form) {
 Disk updated(const Disk&, Disk wanted, Form) {
   return wanted;
 }
-Filesystem updated(const Filesystem&, Filesystem wanted, Form) {
+Filesystem updated(const Filesystem& before, Filesystem wanted, Form form) {
+  wanted.alias = form == Form::Live ? before.alias : "";
   return wanted;
 }
 
-unsigned alias_number(const std::string& alias) {
+/// One more than the number of "net3"; 0 for another alias.
+unsigned alias_number(const std::string& alias, std::string_view word) {
   unsigned number = 0;
   const char* const end = alias.data() + alias.size();
-  if (!alias.starts_with("net")) return 0;
-  const auto [stop, error] = std::from_chars(alias.data() + 3, end, number);
+  if (!alias.starts_with(word)) return 0;
+  const auto [stop, error] = std::from_chars(alias.data() + word.size(), end, number);
   return error == std::errc{} && stop == end ? number + 1 : 0;
+}
+
+template <typename Kind>
+void number_aliases(std::vector<Kind>& devices, const std::string& word) {
+  unsigned next = 0;
+  for (const Kind& device : devices) next = std::max(next, alias_number(device.alias, word));
+  for (Kind& device : devices)
+    if (domain_xml::alias_of(device).empty()) device.alias = word + std::to_string(next++);
 }
 
 template <typename Kind>
@@ -292,13 +332,12 @@ void add_device(DomainDefinition& definition, const Device& device, Form form) {
   std::visit(
       [&](const auto& added) {
         using Kind = std::decay_t<decltype(added)>;
+        if (!can_come_and_go<Kind>(form)) refuse_kind(device, form, "attach");
         if constexpr (kListed<Kind>) {
           auto& devices = list_for(definition, added);
           require_unique(devices, added, form);
           devices.push_back(added);
-          if constexpr (std::is_same_v<Kind, Interface>) devices.back().alias.clear();
-        } else {
-          refuse_kind(device, form, "attach");
+          devices.back().alias.clear();
         }
       },
       device);
@@ -308,7 +347,9 @@ void add_device(DomainDefinition& definition, const Device& device, Form form) {
 Device remove_device(DomainDefinition& definition, const Device& wanted, Form form) {
   return std::visit(
       [&](const auto& described) -> Device {
-        if constexpr (kListed<std::decay_t<decltype(described)>>) {
+        using Kind = std::decay_t<decltype(described)>;
+        if (!can_come_and_go<Kind>(form)) refuse_kind(wanted, form, "detach");
+        if constexpr (kListed<Kind>) {
           auto& devices = list_for(definition, described);
           const auto at = devices.begin() + static_cast<std::ptrdiff_t>(require_match(devices, described, form));
           Device removed = std::move(*at);
@@ -334,10 +375,10 @@ DeviceUpdate replace_device(DomainDefinition& definition, const Device& wanted, 
   return std::visit(
       [&](const auto& described) -> DeviceUpdate {
         using Kind = std::decay_t<decltype(described)>;
-        if (form == Form::Live && !std::is_same_v<Kind, Interface>)
+        if (form == Form::Live && !std::is_same_v<Kind, Interface> && !std::is_same_v<Kind, Filesystem>)
           base::fail(Code::OperationUnsupported, "a device of type '", domain_xml::device_kind(wanted),
                      "' cannot change while the domain is running");
-        if constexpr (kListed<Kind> && !std::is_same_v<Kind, HostDevice>) {
+        if constexpr (kChangeable<Kind>) {
           auto& devices = list_for(definition, described);
           const std::size_t number = require_match(devices, described, form);
           Kind before = devices[number];
@@ -363,10 +404,10 @@ Interface* find_interface(DomainDefinition& definition, const std::string& name_
 }
 
 void assign_aliases(DomainDefinition& live) {
-  unsigned next = 0;
-  for (const Interface& interface : live.interfaces) next = std::max(next, alias_number(interface.alias));
-  for (Interface& interface : live.interfaces)
-    if (domain_xml::alias_of(interface).empty()) interface.alias = "net" + std::to_string(next++);
+  number_aliases(live.interfaces, "net");
+  number_aliases(live.disks, "disk");
+  number_aliases(live.filesystems, "fs");
+  number_aliases(live.host_devices, "hostdev");
 }
 
 }  // namespace driver

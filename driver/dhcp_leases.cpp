@@ -13,7 +13,7 @@ DhcpLease to_lease(const virNetworkDHCPLease& lease) {
 }  // namespace
 
 std::vector<DhcpLease> DhcpLeases::of(const std::string& network, const std::string& mac) {
-  return client_.with([&](virConnectPtr connection) {
+  return client_.with([network, mac](virConnectPtr connection) {
     const std::unique_ptr<virNetwork, int (*)(virNetworkPtr)> found(virNetworkLookupByName(connection, network.c_str()),
                                                                     virNetworkFree);
     if (!found) fail_as_libvirt();

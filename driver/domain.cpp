@@ -5,14 +5,11 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "domain-xml/defaults.hpp"
-#include "domain-xml/format.hpp"
-#include "domain-xml/parse.hpp"
-#include "driver/device_edits.hpp"
+#include "domain-xml/validate.hpp"
 #include "driver/domain_job.hpp"
 #include "driver/domain_registry.hpp"
-#include "driver/filter_bindings.hpp"
-#include "driver/network_ports.hpp"
+#include "driver/outside_releases.hpp"
+#include "driver/take_back.hpp"
 
 namespace driver {
 namespace {
@@ -20,27 +17,15 @@ namespace {
 using base::Code;
 using domain_xml::DomainDefinition;
 
-// A guest that ends right after every start is restarted at once this often, then once a second.
-constexpr unsigned kQuickRestarts = 20;
-constexpr auto kQuickRun = std::chrono::seconds(1);
-
-// systemd(1), "Signals": SIGRTMIN+4 powers off, SIGRTMIN+5 reboots.
-int systemd_poweroff() {
-  return SIGRTMIN + 4;
+/// systemd(1), "Signals"; busybox's init(8): SIGUSR2 powers off, SIGTERM reboots. Any other is told what libvirt's
+/// driver tells it.
+int poweroff_signal(container::InitKind init) {
+  if (init == container::InitKind::Systemd) return SIGRTMIN + 4;
+  return init == container::InitKind::Busybox ? SIGUSR2 : SIGTERM;
 }
-int systemd_reboot() {
-  return SIGRTMIN + 5;
-}
-
-DefinitionPtr share(DomainDefinition definition) {
-  return std::make_shared<const DomainDefinition>(std::move(definition));
-}
-
-/// The definition without what only a running domain has, for starting it once more.
-DomainDefinition without_live_parts(const DomainDefinition& live, const domain_xml::DefaultsContext& context) {
-  DomainDefinition definition = domain_xml::parse_domain(domain_xml::format_domain(live, domain_xml::View::Inactive));
-  domain_xml::apply_defaults(definition, context);
-  return definition;
+int reboot_signal(container::InitKind init) {
+  if (init == container::InitKind::Systemd) return SIGRTMIN + 5;
+  return init == container::InitKind::Busybox ? SIGTERM : SIGHUP;
 }
 
 }  // namespace
@@ -70,6 +55,15 @@ DomainSnapshot Domain::snapshot() const {
   return {{name_, uuid_, id_}, status_, config_ != nullptr, autostart_, live_, config_, running_};
 }
 
+bool Domain::updated() const {
+  DefinitionPtr now, then;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (running_) now = config_, then = started_from_;
+  }
+  return now && then && now != then && !(*now == *then);
+}
+
 DomainIdentity Domain::identity() const {
   const std::scoped_lock lock(mutex_);
   return {name_, uuid_, id_};
@@ -80,8 +74,14 @@ bool Domain::listed() const {
   return listed_;
 }
 
+std::optional<std::chrono::milliseconds> Domain::job_age() const {
+  const std::scoped_lock lock(mutex_);
+  if (!job_taken_) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - job_taken_at_);
+}
+
 std::optional<DefineOutcome> Domain::define(DomainDefinition definition) {
-  const Job job(*this);
+  const Job job(*this, Job::IfGone::GoOn);
   DefineOutcome outcome;
   {
     const std::scoped_lock lock(mutex_);
@@ -125,19 +125,57 @@ void Domain::undefine() {
   drop_if_unused();
 }
 
-bool Domain::start(std::optional<DomainDefinition> given, std::uint64_t autodestroy_owner) {
+void Domain::rename(const std::string& name) {
   const Job job(*this);
+  DomainDefinition definition;
+  bool with_host = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (status_.active()) base::fail(Code::OperationInvalid, "cannot rename running domain '", name_, "'");
+    if (!config_) base::fail(Code::OperationInvalid, "cannot rename transient domain '", name_, "'");
+    definition = *config_;
+    with_host = autostart_;
+  }
+  definition.name = name;
+  accept_definition(definition, services_.defaults);  // a name as good as any that is defined
+  const auto renamed = std::make_shared<Domain>(services_, name, uuid_);
+  services_.registry.reserve_name(renamed);
+  try {
+    services_.store.rename_definition(name_, definition, with_host);
+  } catch (...) {
+    services_.registry.free_name(name);
+    throw;
+  }
+  renamed->load(definition, with_host);
+  services_.registry.replace(*this, renamed);
+  {
+    const std::scoped_lock lock(mutex_);
+    config_.reset();
+    listed_ = false;
+    gone_ = true;
+  }
+  services_.events.publish({name_, uuid_, -1},
+                           LifecycleEvent{VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_RENAMED});
+  services_.events.publish({name, uuid_, -1},
+                           LifecycleEvent{VIR_DOMAIN_EVENT_DEFINED, VIR_DOMAIN_EVENT_DEFINED_RENAMED});
+}
+
+bool Domain::start(std::optional<DomainDefinition> given, const StartOptions& options,
+                   const std::vector<base::Fd>& files) {
+  const Job job(*this, Job::IfGone::GoOn);
   DefinitionPtr definition;
+  bool persistent = false;
   {
     const std::scoped_lock lock(mutex_);
     if (gone_) return false;
     if (status_.active()) base::fail(Code::OperationInvalid, "domain '", name_, "' is already running");
+    persistent = !given;
     definition = given ? share(std::move(*given)) : config_;
     quick_restarts_ = 0;
   }
   if (!definition) base::fail(Code::NoDomain, "no definition for domain '", name_, "'");
   try {
-    run_guest(*definition, LifecycleEvent{VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED});
+    run_guest(*definition, LifecycleEvent{VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED}, files);
   } catch (const base::Error& error) {
     // What was refused before anything was set up leaves the state as it was.
     if (error.code() != Code::ConfigUnsupported) {
@@ -147,68 +185,17 @@ bool Domain::start(std::optional<DomainDefinition> given, std::uint64_t autodest
     drop_if_unused();
     throw;
   }
-  const std::scoped_lock lock(mutex_);
-  autodestroy_owner_ = autodestroy_owner;
+  {
+    const std::scoped_lock lock(mutex_);
+    autodestroy_owner_ = options.autodestroy_owner;
+    started_from_ = persistent ? config_ : nullptr;
+  }
+  if (options.paused) pause_first();
   return true;
 }
 
-/// Starts `definition` and makes it the live one; on failure nothing of it is left.
-void Domain::run_guest(DomainDefinition definition, const std::optional<Event>& event) {
-  NetworkPorts::choose_ids(definition);
-  // A daemon that dies in the middle of this start leaves the name of what it was making: the next one removes it.
-  services_.store.save_status({.live = definition});
-  Outside outside = outside_of(definition);
-  Backend::Started started;
-  try {
-    services_.network_ports.plug(definition);
-    started = services_.backend.start(definition, [&](const std::vector<std::string>& host_ends) {
-      for (std::size_t i = 0; i < definition.interfaces.size(); ++i) {
-        if (definition.interfaces[i].filter) outside.guarded_ends.push_back(host_ends[i]);
-        services_.filter_bindings.bind(definition, definition.interfaces[i], host_ends[i]);
-      }
-    });
-    assign_aliases(started.live);
-  } catch (...) {
-    release(outside);
-    services_.store.remove_status(name_);
-    throw;
-  }
-  {
-    const std::scoped_lock lock(mutex_);
-    running_ = std::move(started.running);
-    live_ = share(std::move(started.live));
-    id_ = running_->id();
-    status_ = {VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED};
-    listed_ = true;
-    shutdown_requested_ = false;
-    started_at_ = std::chrono::steady_clock::now();
-    ++run_;
-    if (config_ && config_->partition.empty()) {
-      // As stock: the partition a domain was given at its first start shows in its inactive XML too.
-      DomainDefinition next = *config_;
-      next.partition = live_->partition;
-      config_ = share(std::move(next));
-    }
-  }
-  try {
-    transition({VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED}, event);
-  } catch (...) {
-    const auto running = snapshot().running;
-    running->kill();
-    running->clean_up();
-    release(outside);
-    services_.store.remove_status(name_);
-    const std::scoped_lock lock(mutex_);
-    running_.reset();
-    live_.reset();
-    id_ = -1;
-    status_ = {VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED};
-    throw;
-  }
-  watch_end();
-}
-
-/// The state changes while a guest exists: state, then disk, then the event, all under the job.
+/// The state changes while a guest exists: state, then disk, then the event, all under the job. Without its file a
+/// later daemon still learns it from the kernel.
 void Domain::transition(Status status, const std::optional<Event>& event) {
   DomainIdentity who;
   {
@@ -216,111 +203,25 @@ void Domain::transition(Status status, const std::optional<Event>& event) {
     status_ = status;
     who = {name_, uuid_, id_};
   }
-  if (status.active()) save_live();
+  try {
+    save_live();
+  } catch (const base::Error& error) {
+    base::log::warning("domain '{}': its state is not on disk: {}", name_, error.message());
+  }
   if (event) services_.events.publish(who, *event);
 }
 
 void Domain::save_live() {
+  save_live(*snapshot().live);
+}
+
+void Domain::save_live(const DomainDefinition& live) const {
   SavedStatus saved;
   {
     const std::scoped_lock lock(mutex_);
-    saved = {status_, shutdown_requested_, running_->facts(), *live_};
+    saved = {.status = status_, .shutdown_requested = shutdown_requested_, .facts = running_->facts(), .live = live};
   }
   services_.store.save_status(saved);
-}
-
-void Domain::watch_end() {
-  const auto now = snapshot();
-  std::uint64_t run;
-  {
-    const std::scoped_lock lock(mutex_);
-    run = run_;
-  }
-  now.running->on_exit([weak = weak_from_this(), run](container::ExitRecord exit) {
-    if (const auto self = weak.lock())
-      self->services_.run_on_worker([self, run, exit] { self->guest_ended(run, exit); });
-  });
-}
-
-void Domain::guest_ended(std::uint64_t run, container::ExitRecord exit) {
-  const Job job(*this);
-  EndVerdict verdict;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (run != run_ || !running_) return;  // destroyed meanwhile: that call has told everybody
-    verdict = judge_end(exit, *live_, shutdown_requested_);
-    const bool quick = std::chrono::steady_clock::now() - started_at_ < kQuickRun;
-    quick_restarts_ = quick ? quick_restarts_ + 1 : 0;
-    if (verdict.next == EndVerdict::Next::Restart && quick_restarts_ > kQuickRestarts) {
-      quick_restarts_ = kQuickRestarts;
-      started_at_ -= kQuickRun;  // the next look at it does not wait again
-      services_.loop.post([self = shared_from_this(), run, exit] {
-        auto timer = std::make_shared<base::Watch>();
-        *timer = self->services_.loop.after(kQuickRun, [self, run, exit, timer] {
-          self->services_.run_on_worker([self, run, exit] { self->guest_ended(run, exit); });
-          *timer = {};
-        });
-      });
-      return;
-    }
-  }
-  if (exit.cause == container::ExitCause::OutOfMemory)
-    base::log::warning("domain '{}': init was killed because the container ran out of memory", name_);
-  else
-    base::log::info("domain '{}': init ended with wait status {:#x}", name_, exit.wait_status);
-  if (verdict.next == EndVerdict::Next::Restart)
-    restart(verdict);
-  else
-    finish_stop(verdict.shutoff_reason, verdict.stopped_detail);
-}
-
-/// Starts the live definition once more; autodestroy and the pending next-boot definition stay what they were.
-void Domain::restart(const EndVerdict& verdict) {
-  const DefinitionPtr live = snapshot().live;
-  if (verdict.reboot_event) {
-    snapshot().running->clean_up();
-    release(outside_of(*live));
-  } else {
-    stop_and_tell(verdict.shutoff_reason, verdict.stopped_detail);
-  }
-  try {
-    run_guest(without_live_parts(*live, services_.defaults),
-              verdict.reboot_event ? Event(RebootEvent{})
-                                   : Event(LifecycleEvent{VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED}));
-  } catch (const std::exception& error) {
-    base::log::error("domain '{}' cannot be started again: {}", name_, error.what());
-    if (verdict.reboot_event) stop_and_tell(VIR_DOMAIN_SHUTOFF_FAILED, VIR_DOMAIN_EVENT_STOPPED_FAILED);
-    drop_if_unused();
-  }
-}
-
-/// Init is gone: lets go of everything that was the guest's. What clients can see changes in one step.
-void Domain::release_guest(int shutoff_reason) {
-  const auto now = snapshot();
-  if (now.running) now.running->clean_up();
-  if (now.live) release(outside_of(*now.live));
-  services_.store.remove_status(name_);
-  const std::scoped_lock lock(mutex_);
-  running_.reset();
-  live_.reset();
-  id_ = -1;
-  shutdown_requested_ = false;
-  status_ = {VIR_DOMAIN_SHUTOFF, shutoff_reason};
-  listed_ = config_ != nullptr;  // before the event: who hears of a transient domain's end does not find it any more
-}
-
-void Domain::stop_and_tell(int shutoff_reason, int stopped_detail) {
-  release_guest(shutoff_reason);
-  services_.events.publish(identity(), LifecycleEvent{VIR_DOMAIN_EVENT_STOPPED, stopped_detail});
-}
-
-void Domain::finish_stop(int shutoff_reason, int stopped_detail) {
-  {
-    const std::scoped_lock lock(mutex_);
-    autodestroy_owner_ = 0;
-  }
-  stop_and_tell(shutoff_reason, stopped_detail);
-  drop_if_unused();
 }
 
 /// A domain without definition and without guest is no more.
@@ -346,8 +247,24 @@ void Domain::destroy() {
   finish_stop(VIR_DOMAIN_SHUTOFF_DESTROYED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
 }
 
+void Domain::destroy_gracefully(std::chrono::milliseconds limit) {
+  std::uint64_t run = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (status_.state == VIR_DOMAIN_PAUSED)
+      base::fail(Code::OperationInvalid, "domain '", name_, "' is paused and cannot end by itself");
+    run = run_;
+  }
+  shutdown(SignalChannel::Any);
+  std::unique_lock lock(mutex_);
+  const auto over = [&] { return run != run_ || !running_; };
+  if (!run_over_.wait_for(lock, limit, over))
+    base::fail_errno_value(EBUSY, Code::SystemError, "domain '", name_, "' did not end within ",
+                           std::chrono::duration_cast<std::chrono::seconds>(limit).count(), " s");
+}
+
 void Domain::destroy_if_owned_by(std::uint64_t owner) {
-  const Job job(*this);
+  const Job job(*this, Job::IfGone::GoOn);
   {
     const std::scoped_lock lock(mutex_);
     if (autodestroy_owner_ != owner || !running_) return;
@@ -357,7 +274,7 @@ void Domain::destroy_if_owned_by(std::uint64_t owner) {
 }
 
 /// Asks init through its initctl FIFO if it has one, else by the signal its kind of init understands.
-void Domain::tell_init(SignalChannel channel, char runlevel, int systemd_signal, int plain_signal, const char* what) {
+void Domain::tell_init(SignalChannel channel, char runlevel, int (*signal_of)(container::InitKind), const char* what) {
   const auto running = require_running();
   const auto asked = static_cast<unsigned>(channel);
   if ((asked & static_cast<unsigned>(SignalChannel::Initctl)) && running->request_runlevel(runlevel)) {
@@ -366,7 +283,7 @@ void Domain::tell_init(SignalChannel channel, char runlevel, int systemd_signal,
   }
   if (channel == SignalChannel::Initctl)
     base::fail(Code::OperationUnsupported, "domain '", name_, "' has no initctl FIFO");
-  const int number = running->init_is_systemd() ? systemd_signal : plain_signal;
+  const int number = signal_of(running->init_kind());
   base::log::info("domain '{}': {} asked by signal {}", name_, what, number);
   running->signal_init(number);
 }
@@ -374,23 +291,31 @@ void Domain::tell_init(SignalChannel channel, char runlevel, int systemd_signal,
 void Domain::shutdown(SignalChannel channel) {
   const Job job(*this);
   require_running();
-  {
+  const auto set_requested = [this](bool requested) {
     const std::scoped_lock lock(mutex_);
-    shutdown_requested_ = true;
-  }
+    return std::exchange(shutdown_requested_, requested);
+  };
+  const bool before = set_requested(true);
   try {
-    tell_init(channel, '0', systemd_poweroff(), SIGTERM, "shutdown");
+    save_live();  // first: whoever sees the end has to know that it was asked for
+    tell_init(channel, '0', poweroff_signal, "shutdown");
   } catch (...) {
-    const std::scoped_lock lock(mutex_);
-    shutdown_requested_ = false;
+    set_requested(before);
+    take_back(name_, "the wish for its end", [this] { save_live(); });
     throw;
   }
-  save_live();
 }
 
 void Domain::reboot(SignalChannel channel) {
   const Job job(*this);
-  tell_init(channel, '6', systemd_reboot(), SIGHUP, "reboot");
+  tell_init(channel, '6', reboot_signal, "reboot");
+}
+
+void Domain::reset() {
+  const Job job(*this);
+  require_running()->kill();
+  restart({.next = EndVerdict::Next::Restart, .reboot_event = true});
+  require_running();  // what kept it from starting again is in the log
 }
 
 void Domain::suspend() {
@@ -441,9 +366,14 @@ void Domain::change(const DefinitionEdit& edit, std::uint32_t flags, const std::
   const DefinitionPtr config = affected.config ? changed(*now.config) : now.config;
   if (affected.live) now.running->change_limits(*now.live, *live);
   try {
+    if (affected.live) save_live(*live);
     if (affected.config) services_.store.save_definition(*config);
   } catch (...) {
-    if (affected.live) now.running->change_limits(*live, *now.live);
+    if (affected.live)
+      take_back(name_, "a change", [&] {
+        now.running->change_limits(*live, *now.live);
+        save_live(*now.live);
+      });
     throw;
   }
   {
@@ -451,8 +381,7 @@ void Domain::change(const DefinitionEdit& edit, std::uint32_t flags, const std::
     live_ = live;
     config_ = config;
   }
-  if (affected.live) save_live();
-  if (event) services_.events.publish(identity(), *event);
+  if (event && (affected.live || !tells_of_running(*event))) services_.events.publish(identity(), *event);
 }
 
 void Domain::load(DomainDefinition definition, bool autostart) {
@@ -462,48 +391,12 @@ void Domain::load(DomainDefinition definition, bool autostart) {
   listed_ = true;
 }
 
-bool Domain::adopt(const SavedStatus& saved) {
-  const Job job(*this);
-  std::shared_ptr<container::Running> running = services_.backend.adopt(saved.live, saved.facts);
-  if (!running) {
-    const bool starting = saved.facts.supervisor_pid < 0;
-    base::log::warning("domain '{}' {}", name_,
-                       starting ? "was being started when the daemon ended: start undone"
-                                : "ended while no daemon was running, and how is not known");
-    services_.store.remove_status(name_);
-    {
-      const std::scoped_lock lock(mutex_);
-      status_ = {VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED};
-    }
-    drop_if_unused();
-    return false;
-  }
-  Status status = saved.status;
-  const bool frozen = running->suspended();  // the kernel's word counts, not the file's
-  if (frozen && status.state != VIR_DOMAIN_PAUSED) status = {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN};
-  if (!frozen && status.state != VIR_DOMAIN_RUNNING) status = {VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNKNOWN};
-  {
-    const std::scoped_lock lock(mutex_);
-    running_ = std::move(running);
-    live_ = share(saved.live);
-    id_ = running_->id();
-    status_ = status;
-    shutdown_requested_ = saved.shutdown_requested;
-    listed_ = true;
-    started_at_ = std::chrono::steady_clock::now();
-    ++run_;
-  }
-  watch_end();
-  return true;
-}
-
 void Domain::release(const Outside& outside) const noexcept {
-  services_.filter_bindings.unbind(outside.guarded_ends);
-  services_.network_ports.unplug(outside.ports);
+  services_.releases.release(outside);
 }
 
 void Domain::drop_strays(const Outside& found) {
-  const Job job(*this);  // a start or a hot-plug that is under way has its own to itself
+  const Job job(*this, Job::IfGone::GoOn);  // a start or a hot-plug that is under way has its own to itself
   const DefinitionPtr live = snapshot().live;
   release(without(found, live ? outside_of(*live) : Outside{}));
 }

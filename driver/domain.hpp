@@ -28,7 +28,10 @@ class DomainRegistry;
 class IdMaps;
 class FilterBindings;
 class DhcpLeases;
+class Hooks;
 class NetworkPorts;
+class OutsideReleases;
+class StorageVolumes;
 
 /// What a domain needs of the daemon around it.
 struct Services {
@@ -38,18 +41,31 @@ struct Services {
   DomainRegistry& registry;
   IdMaps& id_maps;
   NetworkPorts& network_ports;
+  StorageVolumes& storage_volumes;
   FilterBindings& filter_bindings;
+  OutsideReleases& releases;
   DhcpLeases& dhcp_leases;
+  const Hooks& hooks;
   base::EventLoop& loop;
   /// Runs blocking work on a worker thread. Any thread.
   std::function<void(std::function<void()>)> run_on_worker;
   domain_xml::DefaultsContext defaults;
   std::string schema_path;  // lxcell-domain.rng, for VALIDATE flags
+  std::string logs;         // the folder with each domain's NAME.log
 };
 
 using DefinitionPtr = std::shared_ptr<const domain_xml::DomainDefinition>;
+inline DefinitionPtr share(domain_xml::DomainDefinition definition) {
+  return std::make_shared<const domain_xml::DomainDefinition>(std::move(definition));
+}
 
 /// A consistent copy of a domain at one moment.
+/// How a run begins.
+struct StartOptions {
+  std::uint64_t autodestroy_owner = 0;  // the connection whose end ends this run, 0 for none
+  bool paused = false;                  // frozen as soon as init has been executed
+};
+
 struct DomainSnapshot {
   DomainIdentity identity;
   Status status;
@@ -85,9 +101,13 @@ class Domain : public std::enable_shared_from_this<Domain> {
   Domain(Services& services, std::string name, base::Uuid uuid);
 
   DomainSnapshot snapshot() const;
+  /// Whether the next boot's definition is another than this run was started from.
+  bool updated() const;
   DomainIdentity identity() const;
   const std::string& name() const { return name_; }
   const base::Uuid& uuid() const { return uuid_; }
+  /// How long the change that is under way has taken so far; nullopt when there is none.
+  std::optional<std::chrono::milliseconds> job_age() const;
   /// False until the first define or create succeeded, and after the last trace is gone.
   bool listed() const;
 
@@ -96,13 +116,22 @@ class Domain : public std::enable_shared_from_this<Domain> {
   /// nullopt when the domain vanished meanwhile: look it up (or reserve it) again.
   std::optional<DefineOutcome> define(domain_xml::DomainDefinition definition);
   void undefine();
-  /// `given`: a definition for this run only. `autodestroy_owner`: the connection whose end ends this run, 0 for none.
-  /// False when the domain vanished meanwhile.
-  bool start(std::optional<domain_xml::DomainDefinition> given, std::uint64_t autodestroy_owner);
+  /// A shut-off domain goes on under `name` as another object with the same uuid; this one is gone. Throws
+  /// OperationInvalid when it runs, is transient or the name is taken.
+  void rename(const std::string& name);
+  /// `given`: a definition for this run only. `files`: what init of this run has as descriptors 3, 4 ... False when the
+  /// domain vanished meanwhile.
+  bool start(std::optional<domain_xml::DomainDefinition> given, const StartOptions& options,
+             const std::vector<base::Fd>& files = {});
   void destroy();
+  /// Asks init to power off and waits for it. Throws OperationInvalid when it is paused, SystemError (EBUSY) when it
+  /// goes on after `limit`.
+  void destroy_gracefully(std::chrono::milliseconds limit);
   void destroy_if_owned_by(std::uint64_t autodestroy_owner);
   void shutdown(SignalChannel channel);
   void reboot(SignalChannel channel);
+  /// As a reset button: killed and started again, told as a reboot.
+  void reset();
   void suspend();
   void resume();
   void set_autostart(bool enabled);
@@ -133,23 +162,39 @@ class Domain : public std::enable_shared_from_this<Domain> {
                       const std::function<LiveChange(const DomainSnapshot&)>& change_live);
   void attach_guarded(container::Running& running, const domain_xml::DomainDefinition& owner,
                       domain_xml::Interface& interface) const;
+  static void change_nodes(const DomainSnapshot& now, LiveChange& change);
+  void change_filesystems(const DomainSnapshot& now, LiveChange& change) const;
   LiveChange attach_live(const DomainSnapshot& now, const domain_xml::Device& device) const;
   LiveChange detach_live(const DomainSnapshot& now, const DeviceRemoval& remove) const;
-  static LiveChange update_live(const DomainSnapshot& now, const DeviceReplacement& replace);
+  LiveChange update_live(const DomainSnapshot& now, const DeviceReplacement& replace) const;
+  void update_guarded(container::Running& running, const domain_xml::DomainDefinition& owner,
+                      const domain_xml::Interface& before, const domain_xml::Interface& after) const;
+  void change_guard(const domain_xml::DomainDefinition& owner, const domain_xml::Interface& interface) const;
   void transition(Status status, const std::optional<Event>& event);
-  void run_guest(domain_xml::DomainDefinition definition, const std::optional<Event>& event);
+  enum class AfterEnd { Nothing, Restart };
+  void run_guest(domain_xml::DomainDefinition definition, const std::optional<Event>& event,
+                 const std::vector<base::Fd>& files = {}, AfterEnd intent = AfterEnd::Nothing);
+  bool run_again(const domain_xml::DomainDefinition& live, const Event& event);
   void watch_end();
   void guest_ended(std::uint64_t run, container::ExitRecord exit);
   /// Ends what a container had of libvirt's other drivers. Never throws; what cannot be ended now is ended later.
   void release(const Outside& outside) const noexcept;
-  void release_guest(int shutoff_reason);
-  void stop_and_tell(int shutoff_reason, int stopped_detail);
+  void clean_up_run(const DomainSnapshot& run) const;
+  void forget_run(int shutoff_reason);
+  void forget_and_tell(int shutoff_reason, int stopped_detail);
+  void note_end(int shutoff_reason, AfterEnd next) const noexcept;
+  void stop_and_tell(int shutoff_reason, int stopped_detail, AfterEnd next);
+  void finish_adopted(const SavedStatus& saved);
+  void pause_first();
   void finish_stop(int shutoff_reason, int stopped_detail);
   void restart(const EndVerdict& verdict);
   void drop_if_unused();
+  void thaw_leftovers(container::Running& running) const;
   void save_live();
+  void save_live(const domain_xml::DomainDefinition& live) const;
+  domain_xml::DomainDefinition without_unfinished(container::Running& running, domain_xml::DomainDefinition live) const;
   std::shared_ptr<container::Running> require_running() const;
-  void tell_init(SignalChannel channel, char runlevel, int systemd_signal, int plain_signal, const char* what);
+  void tell_init(SignalChannel channel, char runlevel, int (*signal_of)(container::InitKind), const char* what);
 
   Services& services_;
   const std::string name_;
@@ -158,6 +203,7 @@ class Domain : public std::enable_shared_from_this<Domain> {
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable job_free_;
   bool job_taken_ = false;
+  std::chrono::steady_clock::time_point job_taken_at_;
   bool listed_ = false;
   bool gone_ = false;  // no longer in the registry
   Status status_;
@@ -169,6 +215,8 @@ class Domain : public std::enable_shared_from_this<Domain> {
   std::uint64_t run_ = 0;  // counts starts: an end that belongs to an earlier run is ignored
   std::chrono::steady_clock::time_point started_at_;
   unsigned quick_restarts_ = 0;
+  DefinitionPtr started_from_;  // config_ as it was then; null when it is not known, or was none
+  std::condition_variable run_over_;
   std::uint64_t autodestroy_owner_ = 0;
 };
 

@@ -34,10 +34,14 @@ bool matches(const DomainSnapshot& domain, std::uint32_t flags) {
          group(VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT, VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, false);
 }
 
-std::vector<DomainSnapshot> list_domains(const Services& services, std::uint32_t flags) {
+std::vector<DomainSnapshot> list_domains(const Services& services, const std::set<base::Uuid>* visible,
+                                         std::uint32_t flags) {
   std::vector<DomainSnapshot> found;
   for (const auto& domain : services.registry.all())
-    if (auto now = domain->snapshot(); matches(now, flags)) found.push_back(std::move(now));
+    if (visible && !visible->contains(domain->uuid()))
+      continue;
+    else if (auto now = domain->snapshot(); matches(now, flags))
+      found.push_back(std::move(now));
   return found;
 }
 

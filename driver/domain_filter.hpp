@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "driver/domain.hpp"
@@ -10,7 +11,8 @@
 namespace driver {
 
 bool matches(const DomainSnapshot& domain, std::uint32_t flags);
-/// Matching domains in order of name. Waits for none of them.
-std::vector<DomainSnapshot> list_domains(const Services& services, std::uint32_t flags);
+/// Matching domains in order of name; if `visible` is given, only these. Waits for none of them.
+std::vector<DomainSnapshot> list_domains(const Services& services, const std::set<base::Uuid>* visible,
+                                         std::uint32_t flags);
 
 }  // namespace driver

@@ -71,4 +71,39 @@ void DomainRegistry::remove(const Domain& domain) {
   by_uuid_.erase(at);
 }
 
+void DomainRegistry::reserve_name(const std::shared_ptr<Domain>& renamed) {
+  const std::unique_lock lock(mutex_);
+  if (!by_name_.emplace(renamed->name(), renamed).second)
+    base::fail(base::Code::OperationInvalid, "domain with name '", renamed->name(), "' already exists");
+}
+
+void DomainRegistry::free_name(const std::string& name) {
+  const std::unique_lock lock(mutex_);
+  by_name_.erase(name);
+}
+
+void DomainRegistry::replace(const Domain& domain, const std::shared_ptr<Domain>& renamed) {
+  const std::unique_lock lock(mutex_);
+  by_name_.erase(domain.name());
+  by_uuid_[domain.uuid()] = renamed;
+}
+
+std::shared_ptr<Domain> require_domain(const DomainRegistry& registry, const std::string& name) {
+  const auto domain = registry.find(name);
+  if (!domain) base::fail(base::Code::NoDomain, "no domain with matching name '", name, "'");
+  return domain;
+}
+
+std::shared_ptr<Domain> require_domain(const DomainRegistry& registry, const base::Uuid& uuid) {
+  const auto domain = registry.find(uuid);
+  if (!domain) base::fail(base::Code::NoDomain, "no domain with matching uuid '", base::format_uuid(uuid), "'");
+  return domain;
+}
+
+std::shared_ptr<Domain> require_domain(const DomainRegistry& registry, int id) {
+  const auto domain = registry.find_by_id(id);
+  if (!domain) base::fail(base::Code::NoDomain, "no domain with matching id ", id);
+  return domain;
+}
+
 }  // namespace driver

@@ -26,10 +26,22 @@ class DomainRegistry {
   std::shared_ptr<Domain> reserve(Services& services, const std::string& name, const base::Uuid& uuid);
   void remove(const Domain& domain);
 
+  // A new name for a domain: first the name is taken by what the domain will be, then that is in its place.
+
+  /// Throws OperationInvalid when there is a domain of that name.
+  void reserve_name(const std::shared_ptr<Domain>& renamed);
+  void free_name(const std::string& name);
+  void replace(const Domain& domain, const std::shared_ptr<Domain>& renamed);
+
  private:
   mutable std::shared_mutex mutex_;
   std::unordered_map<base::Uuid, std::shared_ptr<Domain>> by_uuid_;
   std::unordered_map<std::string, std::shared_ptr<Domain>> by_name_;
 };
+
+/// The same, or NoDomain thrown as libvirt words it.
+std::shared_ptr<Domain> require_domain(const DomainRegistry& registry, const std::string& name);
+std::shared_ptr<Domain> require_domain(const DomainRegistry& registry, const base::Uuid& uuid);
+std::shared_ptr<Domain> require_domain(const DomainRegistry& registry, int id);
 
 }  // namespace driver

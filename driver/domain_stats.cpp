@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "container/loop_disk.hpp"
 
 namespace driver {
 namespace {
@@ -29,6 +30,7 @@ constexpr Group kGroups[] = {
     {VIR_DOMAIN_STATS_VCPU, Ask::Nothing},
     {VIR_DOMAIN_STATS_INTERFACE, Ask::Nothing},
     {VIR_DOMAIN_STATS_BLOCK, Ask::Blocks | Ask::BlockPressure},
+    {VIR_DOMAIN_STATS_PERF, Ask::PerfEvents},
 };
 
 /// The figures of one record, in order.
@@ -154,7 +156,7 @@ std::vector<BlockEntry> block_entries(const DomainDefinition& definition, const 
     BlockEntry entry{std::move(storage), {}, {}};
     if (sources.ask_file_systems) {
       entry.size = size_if_known(entry.storage.path);
-      entry.usage = take_usage_below(entry.storage.path, usages, disks);
+      entry.usage = take_usage_below(counted_path(definition, entry.storage), usages, disks);
     }
     entries.push_back(std::move(entry));
   }
@@ -221,13 +223,19 @@ std::vector<MemoryFigure> memory_figures(const DomainDefinition& definition, con
 std::vector<Storage> storage_of(const DomainDefinition& definition) {
   std::vector<Storage> found;
   for (const auto& disk : definition.disks)
-    if (!disk.source.empty()) found.push_back({disk.target, disk.source});
+    if (!disk.source.empty()) found.push_back({disk.target, disk.source, disk.type == "file"});
   for (const auto& filesystem : definition.filesystems) {
     const bool on_host = filesystem.type == FilesystemType::Mount || filesystem.type == FilesystemType::File ||
                          filesystem.type == FilesystemType::Block;
     if (on_host) found.push_back({filesystem.target, filesystem.source});
   }
   return found;
+}
+
+std::string counted_path(const DomainDefinition& domain, const Storage& storage) {
+  if (!storage.is_file_disk) return storage.path;
+  return container::find_loop(container::loop_mark(base::format_uuid(domain.uuid), storage.name))
+      .value_or(storage.path);
 }
 
 std::uint32_t known_stats() {
@@ -261,6 +269,8 @@ std::vector<rpc::TypedParam> domain_stats(const DomainSnapshot& domain, const cg
   if (wants(VIR_DOMAIN_STATS_VCPU)) add_vcpus(record, domain.current());
   if (wants(VIR_DOMAIN_STATS_INTERFACE)) add_interfaces(record, domain, sources.traffic);
   if (wants(VIR_DOMAIN_STATS_BLOCK)) add_blocks(record, domain, sources, usage, disks);
+  if (wants(VIR_DOMAIN_STATS_PERF))
+    for (const auto& [name, count] : usage.perf) record.add("perf." + name, count);
   return record.take();
 }
 

@@ -25,8 +25,11 @@ std::vector<MemoryFigure> memory_figures(const domain_xml::DomainDefinition& def
 struct Storage {
   std::string name;  // the target: "/", "vda"
   std::string path;
+  bool is_file_disk = false;
 };
 std::vector<Storage> storage_of(const domain_xml::DomainDefinition& definition);
+/// Where the kernel counts what the running domain does on it: the loop device of a file that is a disk, else the path.
+std::string counted_path(const domain_xml::DomainDefinition& domain, const Storage& storage);
 
 /// The VIR_DOMAIN_STATS_* groups a container has.
 std::uint32_t known_stats();

@@ -22,6 +22,8 @@ struct EventId {
   int operator()(const MetadataChangeEvent&) const { return VIR_DOMAIN_EVENT_ID_METADATA_CHANGE; }
   int operator()(const DeviceAddedEvent&) const { return VIR_DOMAIN_EVENT_ID_DEVICE_ADDED; }
   int operator()(const DeviceRemovedEvent&) const { return VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED; }
+  int operator()(const TunableEvent&) const { return VIR_DOMAIN_EVENT_ID_TUNABLE; }
+  int operator()(const BalloonChangeEvent&) const { return VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE; }
 };
 
 template <typename Tag>
@@ -34,7 +36,7 @@ void send(rpc::Connection& connection, const typename Tag::Message& message) {
 struct Delivery {
   rpc::Connection& connection;
   std::optional<int> callback_id;
-  const rpc::NonnullDomain& domain;
+  rpc::NonnullDomain domain;
 
   void operator()(const LifecycleEvent& event) const {
     const rpc::DomainEventLifecycleMsg message{domain, event.type, event.detail};
@@ -64,6 +66,16 @@ struct Delivery {
       send<rpc::event::DomainEventCallbackDeviceRemoved>(connection, {*callback_id, message});
     else
       send<rpc::event::DomainEventDeviceRemoved>(connection, message);
+  }
+  void operator()(const TunableEvent& event) const {  // never legacy either
+    send<rpc::event::DomainEventCallbackTunable>(connection, {callback_id.value_or(-1), domain, event.changed});
+  }
+  void operator()(const BalloonChangeEvent& event) const {
+    const rpc::DomainEventBalloonChangeMsg message{domain, event.kib};
+    if (callback_id)
+      send<rpc::event::DomainEventCallbackBalloonChange>(connection, {*callback_id, message});
+    else
+      send<rpc::event::DomainEventBalloonChange>(connection, message);
   }
 };
 
@@ -123,8 +135,15 @@ void EventHub::publish(const DomainIdentity& domain, const Event& event) {
   for (const auto& subscription : subscriptions_) {
     if (subscription.event_id != id) continue;
     if (subscription.filter && *subscription.filter != domain.uuid) continue;
-    if (const auto connection = subscription.connection.lock())
-      std::visit(Delivery{*connection, subscription.callback_id, wire}, event);
+    const auto connection = subscription.connection.lock();
+    if (!connection) continue;
+    const auto send = [connection, event, callback_id = subscription.callback_id, wire] {
+      std::visit(Delivery{*connection, callback_id, wire}, event);
+    };
+    if (deliver)
+      deliver(connection, domain, send);
+    else
+      send();
   }
 }
 

@@ -1,6 +1,7 @@
 // Who wants which events, and their delivery. A client too slow for its quota is disconnected by rpc, never waited for.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,9 @@ namespace driver {
 
 class EventHub : public EventSink {
  public:
+  /// If set before the first client comes: how what it may see is sent to it. By default at once.
+  std::function<void(const std::shared_ptr<rpc::Connection>&, const DomainIdentity&, std::function<void()> send)>
+      deliver;
   /// Callback style (procedure 316): the callback id, unique on the connection. `filter`: only this domain.
   int subscribe(const std::shared_ptr<rpc::Connection>& connection, int event_id, std::optional<base::Uuid> filter);
   /// Legacy style (105, 167): all domains, messages without callback id. Throws InternalError if there is one already.

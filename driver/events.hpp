@@ -1,10 +1,13 @@
 // What can happen to a domain, as libvirt's events say it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/uuid.hpp"
+#include "rpc/protocol.hpp"
 
 namespace driver {
 
@@ -40,7 +43,24 @@ struct DeviceRemovedEvent {
   bool operator==(const DeviceRemovedEvent&) const = default;
 };
 
-using Event = std::variant<LifecycleEvent, RebootEvent, MetadataChangeEvent, DeviceAddedEvent, DeviceRemovedEvent>;
+/// What a running domain may use has changed: names are VIR_DOMAIN_TUNABLE_*.
+struct TunableEvent {
+  std::vector<rpc::TypedParam> changed;
+  bool operator==(const TunableEvent&) const = default;
+};
+/// The memory a running domain may use now.
+struct BalloonChangeEvent {
+  std::uint64_t kib = 0;
+  bool operator==(const BalloonChangeEvent&) const = default;
+};
+
+using Event = std::variant<LifecycleEvent, RebootEvent, MetadataChangeEvent, DeviceAddedEvent, DeviceRemovedEvent,
+                           TunableEvent, BalloonChangeEvent>;
+
+/// Whether it is about what runs only, never about the next boot.
+inline bool tells_of_running(const Event& event) {
+  return std::holds_alternative<TunableEvent>(event) || std::holds_alternative<BalloonChangeEvent>(event);
+}
 
 /// Receives every event in the order it happened to its domain. Any thread.
 class EventSink {

@@ -19,48 +19,25 @@ void FilterBindings::bind(const domain_xml::DomainDefinition& owner, const domai
   if (host_end.empty())
     base::fail(base::Code::ConfigUnsupported, "interface '", domain_xml::format_mac(interface.mac),
                "' has no end on the host that filter '", interface.filter->filter, "' could guard");
-  remove_pending();
   remove(host_end);  // a guard of an earlier link of that name knows another MAC address
   const std::string xml = domain_xml::format_filter_binding(owner, interface, host_end);
-  client_.with([&](virConnectPtr connection) {
+  client_.with([xml](virConnectPtr connection) {
     if (!Binding(virNWFilterBindingCreateXML(connection, xml.c_str(), 0))) fail_as_libvirt();
   });
 }
 
-void FilterBindings::unbind(const std::vector<std::string>& host_ends) noexcept {
-  for (const std::string& host_end : host_ends) {
-    try {
-      remove(host_end);
-    } catch (const std::exception& error) {
-      base::log::warning("cannot end the filtering of '{}' now: {}", host_end, error.what());
-      const std::scoped_lock lock(mutex_);
-      pending_.push_back(host_end);
-    }
-  }
-}
-
 void FilterBindings::remove(const std::string& host_end) {
-  client_.with([&](virConnectPtr connection) {
+  client_.with([host_end](virConnectPtr connection) {
     const Binding binding(virNWFilterBindingLookupByPortDev(connection, host_end.c_str()));
     if (!binding && last_libvirt_code() == VIR_ERR_NO_NWFILTER_BINDING) return;
     if (!binding || virNWFilterBindingDelete(binding.get()) < 0) fail_as_libvirt();
   });
 }
 
-void FilterBindings::remove_pending() {
-  std::vector<std::string> pending;
-  {
-    const std::scoped_lock lock(mutex_);
-    pending.swap(pending_);
-  }
-  unbind(pending);
-}
-
 std::vector<FilterBindings::Owned> FilterBindings::all() noexcept {
-  std::vector<Owned> found;
   try {
-    client_.with([&](virConnectPtr connection) {
-      found.clear();
+    return client_.with([](virConnectPtr connection) {
+      std::vector<Owned> found;
       virNWFilterBindingPtr* bindings = nullptr;
       const int count = virConnectListAllNWFilterBindings(connection, &bindings, 0);
       if (count < 0) fail_as_libvirt();
@@ -69,11 +46,12 @@ std::vector<FilterBindings::Owned> FilterBindings::all() noexcept {
         const auto owner = text ? domain_xml::owner_of(text.get()) : std::nullopt;
         if (owner) found.push_back({*owner, virNWFilterBindingGetPortDev(binding.get())});
       }
+      return found;
     });
   } catch (const std::exception& error) {
     base::log::info("filter bindings cannot be looked through: {}", error.what());
+    return {};
   }
-  return found;
 }
 
 }  // namespace driver

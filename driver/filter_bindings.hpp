@@ -2,7 +2,6 @@
 // API, from before the container can send until it is gone. Worker threads.
 #pragma once
 
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -20,8 +19,8 @@ class FilterBindings {
   /// what the filter driver says (no such filter ...).
   void bind(const domain_xml::DomainDefinition& owner, const domain_xml::Interface& interface,
             const std::string& host_end);
-  /// Ends guards, whether they are there or not. What cannot be asked for now is asked for later.
-  void unbind(const std::vector<std::string>& host_ends) noexcept;
+  /// Ends a guard; one that is gone is success.
+  void remove(const std::string& host_end);
 
   struct Owned {
     base::Uuid owner;
@@ -31,12 +30,7 @@ class FilterBindings {
   std::vector<Owned> all() noexcept;
 
  private:
-  void remove(const std::string& host_end);
-  void remove_pending();
-
   SiblingClient client_;
-  std::mutex mutex_;
-  std::vector<std::string> pending_;  // to be ended when the filter driver is there again
 };
 
 }  // namespace driver

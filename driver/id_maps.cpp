@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "container/plan_container.hpp"
 #include "driver/domain_registry.hpp"
 
 namespace driver {
@@ -15,6 +16,8 @@ namespace {
 
 using base::Code;
 using domain_xml::DomainDefinition;
+
+constexpr IdRange kForContainers{524288, 1879048192 - 524288};
 
 template <typename Number>
 std::optional<Number> parse_number(std::string_view text) {
@@ -32,17 +35,28 @@ std::string_view cut(std::string_view& text, char separator) {
   return part;
 }
 
-std::optional<IdRange> parse_line(std::string_view line, const std::string& user, const std::string& number) {
+struct SubidLine {
+  bool own;
+  IdRange range;
+};
+
+std::optional<SubidLine> parse_line(std::string_view line, const std::string& user, const std::string& number) {
   const auto owner = cut(line, ':');
-  if (owner != user && owner != number) return std::nullopt;
   const auto start = parse_number<std::uint32_t>(cut(line, ':')), count = parse_number<std::uint32_t>(line);
   if (!start || !count || *count == 0) return std::nullopt;
   // The last id means "none"; ranges that reach it end before.
-  return IdRange{*start, std::min(*count, UINT32_MAX - *start)};
+  return SubidLine{owner == user || owner == number, {*start, std::min(*count, UINT32_MAX - *start)}};
 }
 
-bool inside(const IdRange& range, const IdRange& outer) {
-  return range.start >= outer.start && range.end() <= outer.end();
+/// The lowest free place for `count` ids in `range`; `taken` is sorted.
+std::optional<std::uint32_t> choose_in(const IdRange& range, const IdRanges& taken, std::uint32_t count) {
+  std::uint64_t place = range.start;
+  for (const auto& other : taken) {
+    if (other.start >= place + count) break;
+    place = std::max(place, other.end());
+  }
+  if (place + count > range.end()) return std::nullopt;
+  return static_cast<std::uint32_t>(place);
 }
 
 /// Everything on the host that `definition` gives to its container, except when that is everything (no map).
@@ -65,34 +79,45 @@ std::uint32_t number_of(const std::string& user) {
 
 }  // namespace
 
-std::vector<IdRange> parse_subids(std::string_view text, const std::string& user, std::uint32_t number) {
-  std::vector<IdRange> ranges;
+Subids parse_subids(std::string_view text, const std::string& user, std::uint32_t number) {
+  Subids found;
   while (!text.empty())
-    if (const auto range = parse_line(cut(text, '\n'), user, std::to_string(number))) ranges.push_back(*range);
-  return ranges;
+    if (const auto line = parse_line(cut(text, '\n'), user, std::to_string(number)))
+      (line->own ? found.own : found.others).push_back(line->range);
+  return found;
 }
 
-std::optional<std::uint32_t> choose_ids(const std::vector<IdRange>& uids, const std::vector<IdRange>& gids,
-                                        const std::vector<IdRange>& used, std::uint32_t count) {
-  // A free place begins where a range does or right after one that is taken.
-  std::vector<std::uint64_t> places;
-  for (const auto* ranges : {&uids, &gids})
-    for (const auto& range : *ranges) places.push_back(range.start);
-  for (const auto& range : used) places.push_back(range.end());
-  std::sort(places.begin(), places.end());
-  for (const auto place : places) {
-    if (place + count > UINT32_MAX) continue;
-    const IdRange wanted{static_cast<std::uint32_t>(place), count};
-    const auto holds = [&](const IdRange& range) { return inside(wanted, range); };
-    if (std::none_of(uids.begin(), uids.end(), holds) || std::none_of(gids.begin(), gids.end(), holds)) continue;
-    const auto taken = [&](const IdRange& range) { return range.overlaps(wanted); };
-    if (std::none_of(used.begin(), used.end(), taken)) return wanted.start;
+Subids read_subids(const std::string& root, const char* file, const std::string& user) {
+  const std::string path = std::string("/etc/") + file;
+  const bool own = !root.empty() && ::access((root + path).c_str(), F_OK) == 0;
+  if (!own && ::access(path.c_str(), F_OK) != 0) return {};
+  return parse_subids(base::read_file(own ? root + path : path), user, number_of(user));
+}
+
+IdSources id_sources(const Subids& subuid, const Subids& subgid) {
+  if (!subuid.own.empty() || !subgid.own.empty()) return {subuid.own, subgid.own, {}};
+  IdSources sources{{kForContainers}, {kForContainers}, subuid.others};
+  sources.taken.insert(sources.taken.end(), subgid.others.begin(), subgid.others.end());
+  return sources;
+}
+
+std::optional<std::uint32_t> choose_ids(IdSources sources, std::uint32_t count) {
+  std::sort(sources.taken.begin(), sources.taken.end(), [](auto& a, auto& b) { return a.start < b.start; });
+  std::optional<std::uint32_t> lowest;
+  for (const auto& uids : sources.uids) {
+    for (const auto& gids : sources.gids) {
+      const std::uint32_t start = std::max(uids.start, gids.start);
+      const std::uint64_t end = std::min(uids.end(), gids.end());
+      if (start >= end) continue;
+      const auto place = choose_in({start, static_cast<std::uint32_t>(end - start)}, sources.taken, count);
+      if (place && (!lowest || *place < *lowest)) lowest = place;
+    }
   }
-  return std::nullopt;
+  return lowest;
 }
 
-IdMaps::IdMaps(const DomainRegistry& registry, std::string root, std::string user)
-    : registry_(registry), root_(std::move(root)), user_(std::move(user)) {}
+IdMaps::IdMaps(const DomainRegistry& registry, std::string root, std::string user, WhoNamesNoIds who)
+    : registry_(registry), root_(std::move(root)), user_(std::move(user)), who_(who) {}
 
 IdMaps::Claim::~Claim() {
   if (!maps_) return;
@@ -100,18 +125,14 @@ IdMaps::Claim::~Claim() {
   maps_->claims_.erase(uuid_);
 }
 
-std::vector<IdRange> IdMaps::read_subids(const char* file) const {
-  const std::string path = std::string("/etc/") + file;
-  const bool own = !root_.empty() && ::access((root_ + path).c_str(), F_OK) == 0;
-  if (!own && ::access(path.c_str(), F_OK) != 0) return {};
-  return parse_subids(base::read_file(own ? root_ + path : path), user_, number_of(user_));
-}
-
 IdMaps::Claim IdMaps::choose(DomainDefinition& definition) {
   auto& automatic = definition.extension.idmap;
+  if (who_ == WhoNamesNoIds::HasAnAutomaticMap && definition.idmap.empty() && !definition.extension.host_ids &&
+      !container::needs_host_users(definition) && !automatic)
+    automatic.emplace();
   if (!automatic) return {};
   const std::scoped_lock lock(mutex_);
-  std::vector<IdRange> used;
+  auto sources = id_sources(read_subids(root_, "subuid", user_), read_subids(root_, "subgid", user_));
   std::optional<std::uint32_t> own;
   for (const auto& domain : registry_.all()) {
     const auto now = domain->snapshot();
@@ -121,21 +142,20 @@ IdMaps::Claim IdMaps::choose(DomainDefinition& definition) {
       continue;
     }
     for (const auto& part : {now.config, now.live})
-      if (part) add_ranges(used, *part);
+      if (part) add_ranges(sources.taken, *part);
   }
   for (const auto& [uuid, range] : claims_)
-    if (uuid != definition.uuid) used.push_back(range);
-  if (automatic->start) {
-    const IdRange wanted{*automatic->start, automatic->count};
-    if (std::any_of(used.begin(), used.end(), [&](const IdRange& range) { return range.overlaps(wanted); }))
-      base::fail(Code::ConfigUnsupported, "ids ", wanted.start, " to ", wanted.end() - 1, " of domain '",
-                 definition.name, "' are in use by another domain");
-  } else {
-    automatic->start = own ? own : choose_ids(read_subids("subuid"), read_subids("subgid"), used, automatic->count);
-    if (!automatic->start)
-      base::fail(Code::ConfigUnsupported, "no ", automatic->count, " free ids for the automatic id map of domain '",
-                 definition.name, "': give user '", user_, "' more in /etc/subuid and /etc/subgid");
-  }
+    if (uuid != definition.uuid) sources.taken.push_back(range);
+  const auto is_free = [&](std::uint32_t start) {
+    const IdRange wanted{start, automatic->count};
+    return std::none_of(sources.taken.begin(), sources.taken.end(),
+                        [&](const IdRange& range) { return range.overlaps(wanted); });
+  };
+  if (!automatic->start || !is_free(*automatic->start))
+    automatic->start = own ? own : choose_ids(std::move(sources), automatic->count);
+  if (!automatic->start)
+    base::fail(Code::ConfigUnsupported, "no ", automatic->count, " free ids for the automatic id map of domain '",
+               definition.name, "': give user '", user_, "' more in /etc/subuid and /etc/subgid");
   claims_[definition.uuid] = {*automatic->start, automatic->count};
   return {this, definition.uuid};
 }

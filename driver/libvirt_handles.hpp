@@ -19,6 +19,8 @@ struct Releaser {
 using Network = std::unique_ptr<virNetwork, Releaser<virNetworkFree>>;
 using Port = std::unique_ptr<virNetworkPort, Releaser<virNetworkPortFree>>;
 using Binding = std::unique_ptr<virNWFilterBinding, Releaser<virNWFilterBindingFree>>;
+using StoragePool = std::unique_ptr<virStoragePool, Releaser<virStoragePoolFree>>;
+using StorageVolume = std::unique_ptr<virStorageVol, Releaser<virStorageVolFree>>;
 using Text = std::unique_ptr<char, Releaser<std::free>>;
 
 /// Takes over the array and the objects that one of its list calls returned.

@@ -3,6 +3,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -12,10 +13,12 @@
 #include "base/descriptors.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/memory_reserve.hpp"
 #include "driver/background.hpp"
 #include "driver/config.hpp"
 #include "driver/container_backend.hpp"
 #include "driver/daemon.hpp"
+#include "driver/host_check.hpp"
 #include "driver/options.hpp"
 
 namespace {
@@ -32,6 +35,9 @@ Config read_config(const Options& options) {
   // Under our own name the safe way is the default; as a drop-in for lxc:/// the stock driver's.
   if (!config.share_host_network_given) config.share_host_network = config.driver_name == "lxc";
   if (!config.share_host_root_given) config.share_host_root = config.driver_name == "lxc";
+  using DefaultIdMap = Config::DefaultIdMap;
+  if (!config.default_idmap)
+    config.default_idmap = config.driver_name == "lxc" ? DefaultIdMap::None : DefaultIdMap::Identity;
   return config;
 }
 
@@ -50,13 +56,19 @@ void write_pid_file(const std::string& path) {
 
 void run(const Options& options) {
   const Config config = read_config(options);
-  const Paths paths = Paths::below(options.root, config.driver_name);
+  Paths paths = Paths::below(options.root, config.driver_name);
+  if (!config.unix_sock_dir.empty()) paths.move_sockets(config.unix_sock_dir);
   base::Fd ready;
   if (options.daemon) ready = go_to_background();
   const base::Fd lock = lock_root(paths);
   base::log::configure(config.log_level, config.log_file);
+  base::log::set_filters(base::log::parse_filters(config.log_filters).value());
+  if (!config.log_outputs.empty()) base::log::set_outputs(base::log::parse_outputs(config.log_outputs).value());
+  for (const auto& key : config.ignored) base::log::warning("{} has no effect on this daemon", key);
   if (config.share_host_network) base::log::info("containers without an interface share the host's network");
   if (config.share_host_root) base::log::info("containers without a root file system get the host's");
+  if (config.default_idmap == Config::DefaultIdMap::None)
+    base::log::info("containers without an id map have no user namespace");
 
   const std::string supervisor =
       !config.supervisor_path.empty()
@@ -69,7 +81,11 @@ void run(const Options& options) {
   launcher.supervisor_path = supervisor;
   launcher.run_directory = paths.run;
   launcher.log_directory = paths.logs;
-  launcher.unsafe = {config.share_host_network, config.share_host_root};
+  launcher.security = {config.security_driver, config.security_default_confined, config.security_require_confined,
+                       find_file({"../container/lxcell-container"}, LXCELL_SYSCONF_DIR "/apparmor.d/lxcell-container")};
+  launcher.audit = {config.audit_level, config.audit_logging};
+  launcher.unsafe = {config.share_host_network, config.share_host_root,
+                     config.default_idmap == Config::DefaultIdMap::None};
   Daemon daemon(paths, config, supervisor, schema, [&](base::EventLoop& loop) {
     launcher.namespaces_of = [&daemon](const std::string& domain) { return daemon.open_namespaces(domain); };
     return std::make_unique<ContainerBackend>(loop, launcher, supervisor, config.host_uuid);
@@ -85,6 +101,17 @@ void run(const Options& options) {
   ::unlink(pid_file.c_str());
 }
 
+/// False when no container could start.
+bool check_host(const Options& options) {
+  if (::geteuid() != 0)
+    base::fail(base::Code::OperationDenied, "what a host offers is found out by trying: only root can");
+  const Config config = read_config(options);
+  const Paths paths = Paths::below(options.root, config.driver_name);
+  const auto findings = judge_host(container::find_host_offers(), find_host_services(paths, config));
+  std::fputs(format_findings(findings).c_str(), stdout);
+  return std::ranges::count(findings, HostFinding::Verdict::Fail, &HostFinding::verdict) == 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -93,8 +120,10 @@ int main(int argc, char** argv) {
   if (!options) return exit_code;
   ::umask(022);
   base::raise_descriptor_limit();
+  base::hold_memory_reserve();
   std::signal(SIGPIPE, SIG_IGN);
   try {
+    if (options->check_host) return check_host(*options) ? EXIT_SUCCESS : EXIT_FAILURE;
     run(*options);
   } catch (const base::Error& error) {
     std::fprintf(stderr, "virtlxcelld: %s\n", error.message().c_str());

@@ -32,6 +32,34 @@ std::string text_of(const Port& port) {
   return text.get();
 }
 
+/// What libvirt's client library takes; a direction without limits is told as one of zeros, which means none.
+class PortParameters {
+ public:
+  explicit PortParameters(const domain_xml::Bandwidth& bandwidth) {
+    const auto inbound = bandwidth.inbound.value_or(domain_xml::BandwidthRate{});
+    const auto outbound = bandwidth.outbound.value_or(domain_xml::BandwidthRate{});
+    add(VIR_NETWORK_PORT_BANDWIDTH_IN_AVERAGE, inbound.average);
+    add(VIR_NETWORK_PORT_BANDWIDTH_IN_PEAK, inbound.peak.value_or(0));
+    add(VIR_NETWORK_PORT_BANDWIDTH_IN_BURST, inbound.burst.value_or(0));
+    add(VIR_NETWORK_PORT_BANDWIDTH_IN_FLOOR, inbound.floor.value_or(0));
+    add(VIR_NETWORK_PORT_BANDWIDTH_OUT_AVERAGE, outbound.average);
+    add(VIR_NETWORK_PORT_BANDWIDTH_OUT_PEAK, outbound.peak.value_or(0));
+    add(VIR_NETWORK_PORT_BANDWIDTH_OUT_BURST, outbound.burst.value_or(0));
+  }
+  ~PortParameters() { virTypedParamsFree(list_, size_); }
+  PortParameters(const PortParameters&) = delete;
+  PortParameters& operator=(const PortParameters&) = delete;
+  virTypedParameterPtr data() const { return list_; }
+  int size() const { return size_; }
+
+ private:
+  void add(const char* name, std::uint64_t value) {
+    if (virTypedParamsAddUInt(&list_, &size_, &room_, name, static_cast<unsigned>(value)) < 0) fail_as_libvirt();
+  }
+  virTypedParameterPtr list_ = nullptr;
+  int size_ = 0, room_ = 0;
+};
+
 /// A network's <mtu> is its bridge's; a smaller port would shrink it, a larger one would send what it drops.
 std::optional<unsigned> unusual_mtu(const std::string& bridge) {
   const base::Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -57,13 +85,12 @@ domain_xml::Interface NetworkPorts::plug(const domain_xml::DomainDefinition& own
   const auto* wanted = std::get_if<InterfaceNetwork>(&interface.source);
   if (!wanted) return interface;
   const std::string xml = domain_xml::format_network_port(owner, interface);
-  const std::string made = client_.with([&](virConnectPtr connection) {
-    const Network network = find_network(connection, wanted->network);
+  const std::string made = client_.with([xml, name = wanted->network](virConnectPtr connection) {
+    const Network network = find_network(connection, name);
     const Port port(virNetworkPortCreateXML(network.get(), xml.c_str(), 0));
     if (!port) fail_as_libvirt();
     return text_of(port);
   });
-  remove_pending();
   domain_xml::Interface resolved = domain_xml::resolve_interface(interface, made);
   if (const auto* bridge = std::get_if<domain_xml::InterfaceBridge>(&resolved.source); bridge && !resolved.mtu)
     resolved.mtu = unusual_mtu(bridge->bridge);
@@ -74,22 +101,10 @@ void NetworkPorts::plug(domain_xml::DomainDefinition& definition) {
   for (auto& interface : definition.interfaces) interface = plug(definition, interface);
 }
 
-void NetworkPorts::unplug(const std::vector<NetworkPort>& ports) noexcept {
-  for (const NetworkPort& port : ports) {
-    try {
-      remove(port);
-    } catch (const std::exception& error) {
-      base::log::warning("cannot delete port {} of network '{}' now: {}", port.id, port.network, error.what());
-      const std::scoped_lock lock(mutex_);
-      pending_.push_back(port);
-    }
-  }
-}
-
 void NetworkPorts::remove(const NetworkPort& port) {
   const auto uuid = base::parse_uuid(port.id);
   if (!uuid) return;
-  client_.with([&](virConnectPtr connection) {
+  client_.with([port, uuid](virConnectPtr connection) {
     const Network network(virNetworkLookupByName(connection, port.network.c_str()));
     if (!network && last_libvirt_code() == VIR_ERR_NO_NETWORK) return;  // and its ports with it
     if (!network) fail_as_libvirt();
@@ -101,20 +116,22 @@ void NetworkPorts::remove(const NetworkPort& port) {
   });
 }
 
-void NetworkPorts::remove_pending() {
-  std::vector<NetworkPort> pending;
-  {
-    const std::scoped_lock lock(mutex_);
-    pending.swap(pending_);
-  }
-  unplug(pending);
+void NetworkPorts::set_bandwidth(const NetworkPort& port, const domain_xml::Bandwidth& bandwidth) {
+  const auto uuid = base::parse_uuid(port.id);
+  if (!uuid) return;
+  client_.with([port, uuid, bandwidth](virConnectPtr connection) {
+    const Network network = find_network(connection, port.network);
+    const Port found(virNetworkPortLookupByUUID(network.get(), uuid->bytes.data()));
+    if (!found) fail_as_libvirt();
+    const PortParameters parameters(bandwidth);
+    if (virNetworkPortSetParameters(found.get(), parameters.data(), parameters.size(), 0) < 0) fail_as_libvirt();
+  });
 }
 
 std::vector<NetworkPorts::Owned> NetworkPorts::all() noexcept {
-  std::vector<Owned> found;
   try {
-    client_.with([&](virConnectPtr connection) {
-      found.clear();
+    return client_.with([](virConnectPtr connection) {
+      std::vector<Owned> found;
       virNetworkPtr* networks = nullptr;
       const int count = virConnectListAllNetworks(connection, &networks, VIR_CONNECT_LIST_NETWORKS_ACTIVE);
       if (count < 0) fail_as_libvirt();
@@ -129,11 +146,12 @@ std::vector<NetworkPorts::Owned> NetworkPorts::all() noexcept {
           found.push_back({*owner, {virNetworkGetName(network.get()), base::format_uuid(id)}});
         }
       }
+      return found;
     });
   } catch (const std::exception& error) {
     base::log::info("ports of libvirt's networks cannot be looked through: {}", error.what());
+    return {};
   }
-  return found;
 }
 
 }  // namespace driver

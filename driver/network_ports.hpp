@@ -3,7 +3,6 @@
 // disk before the port is made, so that a later daemon can delete what this one left. Worker threads.
 #pragma once
 
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -28,8 +27,10 @@ class NetworkPorts {
   /// The same for all of them. When it throws, some may have been made.
   void plug(domain_xml::DomainDefinition& definition);
 
-  /// Deletes ports, whether they are there or not. What cannot be asked for now is asked for later.
-  void unplug(const std::vector<NetworkPort>& ports) noexcept;
+  /// Deletes a port; one that is gone is success.
+  void remove(const NetworkPort& port);
+  /// What the network guarantees a port and lets through it.
+  void set_bandwidth(const NetworkPort& port, const domain_xml::Bandwidth& bandwidth);
 
   struct Owned {
     base::Uuid owner;
@@ -39,12 +40,7 @@ class NetworkPorts {
   std::vector<Owned> all() noexcept;
 
  private:
-  void remove(const NetworkPort& port);
-  void remove_pending();
-
   SiblingClient client_;
-  std::mutex mutex_;
-  std::vector<NetworkPort> pending_;  // to be deleted when the network driver is there again
 };
 
 }  // namespace driver

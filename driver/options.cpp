@@ -16,6 +16,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
   app.add_flag("-d,--daemon", options.daemon, "Run in the background once ready");
   app.add_option("-p,--pid-file", options.pid_file, "Where to write the process id")->type_name("FILE");
   app.add_flag("-v,--verbose", options.verbose, "Log what is done, not only what goes wrong");
+  app.add_flag("--check-host", options.check_host, "Print what this host offers to containers, and what is missing");
   app.add_option("-t,--timeout", options.timeout_seconds, "End after this long without clients and running domains")
       ->type_name("SECONDS");
   try {

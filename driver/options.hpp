@@ -13,6 +13,7 @@ struct Options {
   std::string pid_file;     // empty: the root's own
   bool daemon = false;
   bool verbose = false;
+  bool check_host = false;
   unsigned timeout_seconds = 0;  // 0: never ends by itself
 };
 

@@ -9,7 +9,7 @@ constexpr const char* kTypeNames[] = {"", "int", "uint", "llong", "ullong", "dou
 
 }  // namespace
 
-void require_known(const Parameters& parameters, std::initializer_list<KnownParameter> known) {
+void require_known(const Parameters& parameters, const std::vector<KnownParameter>& known) {
   for (const auto& parameter : parameters) {
     const auto found = std::find_if(known.begin(), known.end(),
                                     [&](const KnownParameter& one) { return parameter.field == one.name; });

@@ -3,7 +3,6 @@
 
 #include <libvirt/libvirt.h>
 
-#include <initializer_list>
 #include <vector>
 
 #include "base/error.hpp"
@@ -21,7 +20,7 @@ struct KnownParameter {
 };
 
 /// Throws InvalidArg naming a parameter that is not known, of another type, or given twice.
-void require_known(const Parameters& parameters, std::initializer_list<KnownParameter> known);
+void require_known(const Parameters& parameters, const std::vector<KnownParameter>& known);
 
 /// nullptr when it is not given.
 template <typename Value>

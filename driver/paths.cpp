@@ -17,14 +17,21 @@ Paths Paths::below(const std::string& root, const std::string& driver_name) {
   const std::string run = paths.root + "/run/libvirt/";
   paths.socket_rw = run + daemon + "-sock";
   paths.socket_ro = run + daemon + "-sock-ro";
+  paths.socket_admin = run + daemon + "-admin-sock";
   paths.pid_file = paths.root + "/run/" + daemon + ".pid";
   paths.config_file = paths.root + "/etc/libvirt/virtlxcelld.conf";
   paths.definitions = paths.root + "/etc/libvirt/" + driver_name;
   paths.autostart = paths.definitions + "/autostart";
   paths.journal = paths.root + "/var/lib/libvirt/" + driver_name + "/definitions.journal";
   paths.run = run + driver_name;
+  paths.hooks = paths.root + "/etc/libvirt/hooks/" + driver_name;
   paths.logs = paths.root + "/var/log/libvirt/" + driver_name;
   return paths;
+}
+
+void Paths::move_sockets(const std::string& directory) {
+  for (std::string* socket : {&socket_rw, &socket_ro, &socket_admin})
+    *socket = directory + socket->substr(socket->rfind('/'));
 }
 
 void make_directories(const std::string& path, unsigned mode) {
@@ -35,6 +42,16 @@ void make_directories(const std::string& path, unsigned mode) {
       base::fail_errno(base::Code::SystemError, "cannot make directory '", part, "'");
     if (last) return;
   }
+}
+
+std::vector<std::filesystem::directory_entry> list_directory(const std::string& path) {
+  std::vector<std::filesystem::directory_entry> entries;
+  std::error_code error;
+  std::filesystem::directory_iterator at(path, error), end;
+  for (; !error && at != end; at.increment(error)) entries.push_back(*at);
+  if (error && error != std::errc::no_such_file_or_directory)
+    base::fail_errno_value(error.value(), base::Code::SystemError, "cannot read directory '", path, "'");
+  return entries;
 }
 
 }  // namespace driver

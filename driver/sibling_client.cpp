@@ -23,18 +23,43 @@ void fail_as_libvirt() {
                     prefixed ? error->str2 : (error->message ? error->message : "unknown error"));
 }
 
-SiblingClient::Connection SiblingClient::connect() {
-  const std::scoped_lock lock(mutex_);
-  if (connection_ && virConnectIsAlive(connection_.get()) == 1) return connection_;
+SiblingClient::SiblingClient(const Siblings& siblings, rpc::Subdriver subdriver)
+    : name_(siblings.objects_of(subdriver)),
+      limit_(siblings.answer_limit()),
+      link_(std::make_shared<Link>([&siblings, subdriver] { return siblings.client_uri(subdriver); })) {}
+
+SiblingClient::Connection SiblingClient::Link::connect() {
+  const std::scoped_lock lock(mutex);
+  if (connection && virConnectIsAlive(connection.get()) == 1) return connection;
+  const std::string where = uri();  // before the library is used at all: it brings 2 MiB along
   static const bool quiet = [] {
     virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});  // it would print every error
     return virInitialize() == 0;
   }();
   if (!quiet) fail_as_libvirt();
-  const virConnectPtr opened = virConnectOpen(siblings_.client_uri(subdriver_).c_str());
+  const virConnectPtr opened = virConnectOpen(where.c_str());
   if (!opened) fail_as_libvirt();
-  connection_ = Connection(opened, [](virConnectPtr connection) { virConnectClose(connection); });
-  return connection_;
+  connection = Connection(opened, [](virConnectPtr ended) { virConnectClose(ended); });
+  return connection;
+}
+
+bool SiblingClient::Turn::abandon(Link& link) {
+  ++link.owed;
+  if (state_.exchange(State::Abandoned) == State::Running) return true;
+  --link.owed;
+  return false;
+}
+
+void SiblingClient::Turn::end(Link& link) {
+  if (state_.exchange(State::Ended) == State::Abandoned) --link.owed;
+}
+
+void SiblingClient::require_answering() const {
+  if (link_->owed > 0) fail_silent();
+}
+
+void SiblingClient::fail_silent() const {
+  base::fail_from(base::From::Rpc, base::Code::OperationTimeout, "the daemon that has the ", name_, " does not answer");
 }
 
 }  // namespace driver

@@ -73,8 +73,9 @@ std::string escaped(const std::string& path) {
 
 }  // namespace
 
-Siblings::Siblings(std::string socket_directory)
+Siblings::Siblings(std::string socket_directory, std::chrono::seconds answer_limit)
     : directory_(std::move(socket_directory)),
+      answer_limit_(answer_limit),
       siblings_{{Subdriver::Network, "network", "virtnetworkd", "networks"},
                 {Subdriver::Storage, "storage", "virtstoraged", "storage pools"},
                 {Subdriver::NodeDevice, "nodedev", "virtnodedevd", "node devices"},
@@ -119,13 +120,28 @@ base::Fd Siblings::connect(Sibling& sibling, bool read_only) const {
   return {};
 }
 
+std::map<std::string, bool> Siblings::listening() const {
+  std::map<std::string, bool> found;
+  for (const Sibling& sibling : siblings_)
+    found[sibling.daemon] = connect_to(socket_path(sibling.daemon, true)) || connect_to(socket_path(kMonolithic, true));
+  return found;
+}
+
+const Siblings::Sibling& Siblings::find(Subdriver subdriver) const {
+  return *std::ranges::find(siblings_, subdriver, &Sibling::subdriver);
+}
+
+const char* Siblings::objects_of(Subdriver subdriver) const {
+  return find(subdriver).objects;
+}
+
 std::string Siblings::client_uri(Subdriver subdriver) const {
-  const auto sibling = std::ranges::find(siblings_, subdriver, &Sibling::subdriver);
-  for (const char* daemon : {sibling->daemon, kMonolithic}) {
+  const Sibling& sibling = find(subdriver);
+  for (const char* daemon : {sibling.daemon, kMonolithic}) {
     const std::string path = socket_path(daemon, false);
-    if (connect_to(path)) return base::join(sibling->scheme, ":///system?socket=", escaped(path));
+    if (connect_to(path)) return base::join(sibling.scheme, ":///system?socket=", escaped(path));
   }
-  refuse(*sibling);
+  refuse(sibling);
 }
 
 /// Code, domain and errno are those of libvirt's own daemons in this place.

@@ -24,7 +24,7 @@ gid_t group_id(const std::string& name) {
   return entry->gr_gid;
 }
 
-base::Fd listen_at(const std::string& path, unsigned mode, gid_t gid) {
+base::Fd listen_at(const std::string& path, unsigned mode, gid_t gid, unsigned backlog) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)
@@ -41,7 +41,8 @@ base::Fd listen_at(const std::string& path, unsigned mode, gid_t gid) {
   if (gid != static_cast<gid_t>(-1) && ::chown(path.c_str(), static_cast<uid_t>(-1), gid) < 0)
     base::fail_errno(Code::SystemError, "cannot change the group of socket '", path, "'");
   if (::chmod(path.c_str(), mode) < 0) base::fail_errno(Code::SystemError, "cannot change the mode of '", path, "'");
-  if (::listen(fd.get(), SOMAXCONN) < 0) base::fail_errno(Code::SystemError, "cannot listen on '", path, "'");
+  if (::listen(fd.get(), static_cast<int>(backlog)) < 0)
+    base::fail_errno(Code::SystemError, "cannot listen on '", path, "'");
   return fd;
 }
 
@@ -60,9 +61,11 @@ Sockets activated_sockets(const Paths& paths, int count) {
       sockets.read_only = std::move(socket);
     else if (::sd_is_socket_unix(fd, SOCK_STREAM, 1, paths.socket_rw.c_str(), 0) > 0)
       sockets.read_write = std::move(socket);
+    else if (::sd_is_socket_unix(fd, SOCK_STREAM, 1, paths.socket_admin.c_str(), 0) > 0)
+      sockets.admin = std::move(socket);
     else
-      base::fail(Code::ConfigUnsupported, "systemd passed a socket that is neither '", paths.socket_rw, "' nor '",
-                 paths.socket_ro, "'");
+      base::fail(Code::ConfigUnsupported, "systemd passed a socket that is none of '", paths.socket_rw, "', '",
+                 paths.socket_ro, "' and '", paths.socket_admin, "'");
   }
   return sockets;
 }
@@ -77,14 +80,18 @@ Sockets open_sockets(const Paths& paths, const Config& config) {
   if (const int count = ::sd_listen_fds(0); count > 0) return activated_sockets(paths, count);
   const gid_t gid = group_id(config.unix_sock_group);
   make_directories(paths.socket_rw.substr(0, paths.socket_rw.rfind('/')), 0755);
-  return {listen_at(paths.socket_rw, config.unix_sock_rw_perms, gid),
-          listen_at(paths.socket_ro, config.unix_sock_ro_perms, gid)};
+  const unsigned backlog = config.limits.max_queued_clients;
+  return {listen_at(paths.socket_rw, config.unix_sock_rw_perms, gid, backlog),
+          listen_at(paths.socket_ro, config.unix_sock_ro_perms, gid, backlog),
+          listen_at(paths.socket_admin, config.unix_sock_admin_perms, static_cast<gid_t>(-1),
+                    config.admin_limits.max_queued_clients)};
 }
 
 void remove_sockets(const Paths& paths) noexcept {
   if (socket_activated()) return;
   ::unlink(paths.socket_rw.c_str());
   ::unlink(paths.socket_ro.c_str());
+  ::unlink(paths.socket_admin.c_str());
 }
 
 }  // namespace driver

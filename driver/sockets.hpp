@@ -11,7 +11,7 @@
 namespace driver {
 
 struct Sockets {
-  base::Fd read_write, read_only;
+  base::Fd read_write, read_only, admin;
 };
 
 Sockets open_sockets(const Paths& paths, const Config& config);

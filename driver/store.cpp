@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <string_view>
@@ -19,7 +20,8 @@
 namespace driver {
 namespace {
 
-constexpr int kStatusVersion = 1;
+constexpr int kStatusVersion = 1;  // higher whenever an older daemon would do harm with such a file
+constexpr char kStatusSuffix[] = ".status";
 
 std::string config_text(const domain_xml::DomainDefinition& definition) {
   // A name with "--" would end the comment; the file must stay well-formed whatever the name is.
@@ -37,16 +39,24 @@ const std::string& prepared(const std::string& journal) {
 
 template <typename Visit>
 void for_each_file(const std::string& directory, std::string_view suffix, Visit visit) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+  for (const auto& entry : list_directory(directory)) {
     const std::string name = entry.path().filename().string();
-    if (!name.ends_with(suffix) || !entry.is_regular_file(error)) continue;
+    if (std::error_code error; !name.ends_with(suffix) || !entry.is_regular_file(error)) continue;
     try {
       visit(entry.path().string());
     } catch (const std::exception& problem) {
       base::log::error("cannot load '{}': {}", entry.path().string(), problem.what());
     }
   }
+}
+
+/// Out of the way of a good one, and there for whoever wants to mend it.
+void set_aside(const std::string& path) {
+  const std::string aside = path + ".damaged";
+  if (::rename(path.c_str(), aside.c_str()) == 0)
+    base::log::error("'{}' is damaged: set aside as '{}'", path, aside);
+  else
+    base::log::error("'{}' is damaged and cannot be set aside: errno {}", path, errno);
 }
 
 template <typename Number>
@@ -58,6 +68,13 @@ Number parse_number(std::string_view key, std::string_view text) {
   return value;
 }
 
+/// It comes first in a file.
+void require_known(int version) {
+  if (version > kStatusVersion)
+    base::fail(base::Code::OperationUnsupported, "it was written by a newer virtlxcelld (version ", version,
+               " of state files, this one knows ", kStatusVersion, ")");
+}
+
 }  // namespace
 
 Store::Store(const Paths& paths) : paths_(paths), files_(paths), journal_(files_, prepared(paths.journal)) {
@@ -66,15 +83,21 @@ Store::Store(const Paths& paths) : paths_(paths), files_(paths), journal_(files_
 }
 
 std::string Store::status_path(const std::string& name) const {
-  return paths_.run + "/" + name + ".status";
+  return paths_.run + "/" + name + kStatusSuffix;
 }
 
 void Store::save_definition(const domain_xml::DomainDefinition& definition) {
-  journal_.commit({.name = definition.name, .text = config_text(definition)});
+  journal_.commit({{.name = definition.name, .text = config_text(definition)}});
 }
 
 void Store::remove_definition(const std::string& name) {
-  journal_.commit({.name = name, .removed = true, .autostart = false});
+  journal_.commit({{.name = name, .removed = true, .autostart = false}});
+}
+
+void Store::rename_definition(const std::string& old_name, const domain_xml::DomainDefinition& definition,
+                              bool autostart) {
+  journal_.commit({{.name = definition.name, .text = config_text(definition), .autostart = autostart},
+                   {.name = old_name, .removed = true, .autostart = false}});
 }
 
 std::vector<domain_xml::DomainDefinition> Store::load_definitions() {
@@ -89,15 +112,17 @@ std::vector<domain_xml::DomainDefinition> Store::load_definitions() {
   for (const auto& [name, text] : texts) {
     try {
       definitions.push_back(domain_xml::parse_domain(text));
-    } catch (const std::exception& problem) {
-      base::log::error("cannot load '{}/{}.xml': {}", paths_.definitions, name, problem.what());
+    } catch (const base::Error& problem) {
+      const std::string path = paths_.definitions + "/" + name + ".xml";
+      base::log::error("cannot load '{}': {}", path, problem.message());
+      if (problem.code() == base::Code::XmlDetail) set_aside(path);
     }
   }
   return definitions;
 }
 
 void Store::set_autostart(const std::string& name, bool enabled) {
-  journal_.commit({.name = name, .autostart = enabled});
+  journal_.commit({{.name = name, .autostart = enabled}});
   journal_.settle();  // nobody is in a hurry here, and who looks for the link finds it
 }
 
@@ -116,6 +141,12 @@ bool Store::first_start_since_boot() {
 
 void Store::save_status(const SavedStatus& saved) {
   const std::string path = status_path(saved.live.name);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (const auto kept = kept_.find(saved.live.name); kept != kept_.end())
+      base::fail(base::Code::OperationInvalid, "domain '", saved.live.name,
+                 "' has a container that this daemon leaves alone: ", kept->second);
+  }
   const std::string temporary = path + ".new";
   const std::string text = format_status(saved);
   try {
@@ -138,21 +169,40 @@ std::vector<SavedStatus> Store::load_statuses() {
   std::vector<SavedStatus> statuses;
   // Cut short by the end of an earlier daemon; the files they were to replace are whole.
   for_each_file(paths_.run, ".status.new", base::remove_file);
-  for_each_file(paths_.run, ".status",
-                [&](const std::string& path) { statuses.push_back(parse_status(base::read_file(path))); });
+  for_each_file(paths_.run, kStatusSuffix, [&](const std::string& path) { load_status(path, statuses); });
   return statuses;
+}
+
+void Store::load_status(const std::string& path, std::vector<SavedStatus>& statuses) {
+  try {
+    statuses.push_back(parse_status(base::read_file(path)));
+  } catch (const base::Error& error) {
+    base::log::error("cannot load '{}': {}", path, error.message());
+    const bool unreadable = error.code() == base::Code::SystemError;
+    if (!unreadable && error.code() != base::Code::OperationUnsupported) return set_aside(path);
+    const std::string file = path.substr(path.rfind('/') + 1);
+    keep_status(file.substr(0, file.size() - std::strlen(kStatusSuffix)), error.message());
+  }
+}
+
+void Store::keep_status(const std::string& name, const std::string& why) {
+  const std::scoped_lock lock(mutex_);
+  kept_[name] = why;
 }
 
 std::string format_status(const SavedStatus& saved) {
   const auto& facts = saved.facts;
   std::string text = fmt::format(
-      "version={}\nstate={}\nreason={}\nshutdown_requested={}\nsupervisor_pid={}\nsupervisor_start_time={}\ninit_pid={}"
+      "version={}\nstate={}\nreason={}\nshutdown_requested={}\nrestarting={}\nsupervisor_pid={}\nsupervisor_start_time="
+      "{}\ninit_pid={}"
       "\n"
       "cgroup_partition={}\ncgroup_leaf={}\n",
-      kStatusVersion, saved.status.state, saved.status.reason, saved.shutdown_requested ? 1 : 0, facts.supervisor_pid,
-      facts.supervisor_start_time, facts.init_pid, facts.cgroup_partition, facts.cgroup_leaf);
+      kStatusVersion, saved.status.state, saved.status.reason, saved.shutdown_requested ? 1 : 0,
+      saved.restarting ? 1 : 0, facts.supervisor_pid, facts.supervisor_start_time, facts.init_pid,
+      facts.cgroup_partition, facts.cgroup_leaf);
   for (const auto& link : facts.host_links) text += "host_link=" + link + "\n";
   for (const auto& path : facts.console_paths) text += "console_path=" + path + "\n";
+  for (const auto& path : facts.mount_points) text += "mount_point=" + path + "\n";
   return text + "\n" + domain_xml::format_domain(saved.live, domain_xml::View::Status, facts.supervisor_pid);
 }
 
@@ -160,7 +210,6 @@ SavedStatus parse_status(const std::string& text) {
   const auto end = text.find("\n\n");
   if (end == std::string::npos) base::fail(base::Code::InternalError, "state file ends before its domain");
   SavedStatus saved;
-  int version = 0;
   std::string_view lines = std::string_view(text).substr(0, end);
   while (!lines.empty()) {
     const auto newline = lines.find('\n');
@@ -173,13 +222,15 @@ SavedStatus parse_status(const std::string& text) {
     const std::string_view value = line.substr(equals + 1);
     auto& facts = saved.facts;
     if (key == "version")
-      version = parse_number<int>(key, value);
+      require_known(parse_number<int>(key, value));
     else if (key == "state")
       saved.status.state = parse_number<int>(key, value);
     else if (key == "reason")
       saved.status.reason = parse_number<int>(key, value);
     else if (key == "shutdown_requested")
       saved.shutdown_requested = value == "1";
+    else if (key == "restarting")
+      saved.restarting = value == "1";
     else if (key == "supervisor_pid")
       facts.supervisor_pid = parse_number<pid_t>(key, value);
     else if (key == "supervisor_start_time")
@@ -194,9 +245,10 @@ SavedStatus parse_status(const std::string& text) {
       facts.host_links.emplace_back(value);
     else if (key == "console_path")
       facts.console_paths.emplace_back(value);
+    else if (key == "mount_point")
+      facts.mount_points.emplace_back(value);
     // Unknown keys are a newer daemon's and ignored.
   }
-  if (version != kStatusVersion) base::fail(base::Code::InternalError, "state file has unknown version ", version);
   saved.live = domain_xml::parse_status_domain(std::string_view(text).substr(end + 2));
   return saved;
 }

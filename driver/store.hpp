@@ -2,6 +2,8 @@
 // file; live state is enough to find the supervisor again.
 #pragma once
 
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +20,7 @@ namespace driver {
 struct SavedStatus {
   Status status;
   bool shutdown_requested = false;
+  bool restarting = false;  // it is to run again once this run is over
   container::RunningFacts facts;
   domain_xml::DomainDefinition live;
 };
@@ -30,7 +33,10 @@ class Store {
   void save_definition(const domain_xml::DomainDefinition& definition);
   /// The same for its end, which is that of autostart too.
   void remove_definition(const std::string& name);
-  /// Every definition that can be read; the others are logged by name and left where they are.
+  /// Both in one step: `definition`, and the end of the one under the name it had.
+  void rename_definition(const std::string& old_name, const domain_xml::DomainDefinition& definition, bool autostart);
+  /// Every definition that can be read; the others are logged by name and left where they are, but for those that are
+  /// no XML at all, which are set aside as NAME.xml.damaged.
   std::vector<domain_xml::DomainDefinition> load_definitions();
 
   /// The link that means "start with the host".
@@ -39,21 +45,28 @@ class Store {
   /// True once per boot: the first caller makes the marker in the run directory.
   bool first_start_since_boot();
 
-  /// Atomic but not synced: live state does not outlive the boot.
+  /// Atomic but not synced: live state does not outlive the boot. Throws OperationInvalid where another daemon's word
+  /// is to be kept.
   void save_status(const SavedStatus& saved);
   void remove_status(const std::string& name) noexcept;
+  /// A damaged one is logged and set aside as NAME.status.damaged; one of a newer daemon is logged and kept.
   std::vector<SavedStatus> load_statuses();
+  /// What is said of this domain is a container's that this daemon cannot manage: it stays as long as this daemon.
+  void keep_status(const std::string& name, const std::string& why);
 
  private:
   std::string status_path(const std::string& name) const;
+  void load_status(const std::string& path, std::vector<SavedStatus>& statuses);
   Paths paths_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> kept_;  // guarded; why, by name
   DefinitionFiles files_;
   DefinitionJournal journal_;
 };
 
 /// The text form of a status file: key=value lines, a blank line, the domain's XML.
 std::string format_status(const SavedStatus& saved);
-/// Throws InternalError saying what is wrong with the text.
+/// Throws OperationUnsupported for the text of a newer daemon, InternalError saying what is wrong with it otherwise.
 SavedStatus parse_status(const std::string& text);
 
 }  // namespace driver

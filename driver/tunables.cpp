@@ -6,9 +6,11 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <set>
 
 #include "base/error.hpp"
 #include "domain-xml/cpuset.hpp"
+#include "domain-xml/perf_events.hpp"
 
 namespace driver {
 namespace {
@@ -243,6 +245,28 @@ void change_numa(DomainDefinition& definition, const Parameters& parameters) {
   definition.numa_tune = tune;
 }
 
+Parameters perf_parameters(const std::set<std::string>& enabled) {
+  Parameters parameters;
+  for (const char* name : domain_xml::kPerfEvents) parameters.push_back({name, enabled.contains(name)});
+  return parameters;
+}
+
+Parameters stored_perf(const DomainDefinition& definition) {
+  return perf_parameters(domain_xml::perf_events(definition));
+}
+
+Parameters perf_in_force(const LimitsInForce& now) {
+  return perf_parameters(now.limits.perf_events.value_or(std::set<std::string>()));
+}
+
+void change_perf(DomainDefinition& definition, const Parameters& parameters) {
+  std::vector<KnownParameter> known;
+  for (const char* name : domain_xml::kPerfEvents) known.push_back({name, Type::Boolean});
+  require_known(parameters, known);
+  for (const auto& parameter : parameters)
+    domain_xml::set_perf_event(definition, parameter.field, std::get<bool>(parameter.value));
+}
+
 static_assert(static_cast<int>(domain_xml::NumaMode::Strict) == VIR_DOMAIN_NUMATUNE_MEM_STRICT &&
               static_cast<int>(domain_xml::NumaMode::Preferred) == VIR_DOMAIN_NUMATUNE_MEM_PREFERRED &&
               static_cast<int>(domain_xml::NumaMode::Interleave) == VIR_DOMAIN_NUMATUNE_MEM_INTERLEAVE &&
@@ -259,5 +283,7 @@ const TunableFamily kBlockTunables = {"virDomainGetBlkioParameters", "virDomainS
                                       block_in_force, change_block};
 const TunableFamily kNumaTunables = {"virDomainGetNumaParameters", "virDomainSetNumaParameters", stored_numa,
                                      numa_in_force, change_numa};
+const TunableFamily kPerfTunables = {"virDomainGetPerfEvents", "virDomainSetPerfEvents", stored_perf, perf_in_force,
+                                     change_perf};
 
 }  // namespace driver

@@ -1,5 +1,6 @@
-// The families of typed parameters (schedinfo, memtune, blkiotune, numatune): their names and types, what a definition
-// and the kernel say of them, and how they change a definition. Names and units are those of libvirt-domain.h.
+// The families of typed parameters (schedinfo, memtune, blkiotune, numatune, perf): their names and types, what a
+// definition and the kernel say of them, and how they change a definition. Names and units are those of
+// libvirt-domain.h.
 #pragma once
 
 #include <vector>
@@ -31,5 +32,6 @@ extern const TunableFamily kSchedulerTunables;
 extern const TunableFamily kMemoryTunables;
 extern const TunableFamily kBlockTunables;
 extern const TunableFamily kNumaTunables;
+extern const TunableFamily kPerfTunables;
 
 }  // namespace driver
