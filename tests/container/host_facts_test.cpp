@@ -1,9 +1,4 @@
 #include <gmock/gmock.h>
-#include <linux/filter.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,7 +8,6 @@
 
 #include "container/host_facts.hpp"
 #include "container/host_topology.hpp"
-#include "container/seccomp.hpp"
 
 namespace container {
 namespace {
@@ -126,50 +120,6 @@ TEST(HostFacts, Sources) {
   EXPECT_EQ(sources.at("/proc"), (SourceFacts{SourceFacts::Kind::Directory, 0, 0}));
   EXPECT_EQ(sources.at("/proc/version"), (SourceFacts{SourceFacts::Kind::Other, 0, 0}));
   EXPECT_EQ(sources.at("/nonexistent/x").error, ENOENT);
-}
-
-/// What `call` gives in a process under the filter: its errno, 0 for success.
-template <typename Call>
-int errno_under_filter(std::uint64_t asked_for, Call&& call, bool user_namespace = false) {
-  std::string program = seccomp_program(asked_for, user_namespace);
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    sock_fprog filter{static_cast<unsigned short>(program.size() / sizeof(sock_filter)),
-                      reinterpret_cast<sock_filter*>(program.data())};
-    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (::syscall(SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, 0, &filter) < 0) ::_exit(255);
-    ::_exit(call() < 0 ? errno : 0);
-  }
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-TEST(Seccomp, DeniesWhatReachesTheHost_S8) {
-  EXPECT_EQ(errno_under_filter(0, [] { return ::syscall(SYS_kexec_load, 0, 0, 0, ~0UL); }), EPERM);
-  EXPECT_EQ(errno_under_filter(0, [] { return ::syscall(SYS_keyctl, 0, 0, 0, 0, 0); }), EPERM);
-  EXPECT_EQ(errno_under_filter(0, [] { return ::syscall(SYS_io_uring_setup, 0, nullptr); }), EPERM);
-  EXPECT_EQ(errno_under_filter(0, [] { return ::syscall(SYS_open_by_handle_at, -1, nullptr, 0); }), EPERM);
-  EXPECT_EQ(errno_under_filter(0, [] { return ::getppid() > 0 ? 0L : -1L; }), 0);
-}
-
-TEST(Seccomp, ANamedCapabilityLiftsItsRules) {
-  constexpr std::uint64_t kDacReadSearch = 1 << 2;
-  EXPECT_NE(errno_under_filter(kDacReadSearch, [] { return ::syscall(SYS_open_by_handle_at, -1, nullptr, 0); }), EPERM);
-  EXPECT_EQ(errno_under_filter(kDacReadSearch, [] { return ::syscall(SYS_kexec_load, 0, 0, 0, ~0UL); }), EPERM);
-}
-
-TEST(Seccomp, NobodyReconfiguresFileSystemsOfTheHost) {
-  // A target that is not there tells the filter's no from the kernel's.
-  const auto remount = [](unsigned long more) {
-    return [more] { return ::mount("none", "/nonexistent", nullptr, MS_REMOUNT | more, nullptr); };
-  };
-  constexpr std::uint64_t kSysAdmin = 1 << 21;
-  EXPECT_EQ(errno_under_filter(0, remount(MS_RDONLY)), EPERM);
-  EXPECT_EQ(errno_under_filter(0, remount(MS_BIND | MS_RDONLY)), ENOENT);
-  EXPECT_EQ(errno_under_filter(0, remount(MS_RDONLY), true), ENOENT) << "the kernel guards those of the host";
-  EXPECT_EQ(errno_under_filter(kSysAdmin, remount(MS_RDONLY)), ENOENT);
-  EXPECT_EQ(errno_under_filter(0, [] { return ::syscall(SYS_fspick, -1, "/nonexistent", 0); }), EPERM);
 }
 
 }  // namespace

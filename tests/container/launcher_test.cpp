@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -171,6 +172,24 @@ TEST_F(LauncherTest, SupervisorThatEndsAtOnceIsReported) {
   const auto error = refused(sleeper("bad"));
   EXPECT_EQ(error.code(), Code::InternalError);
   EXPECT_THAT(error.message(), HasSubstr("supervisor ended with status 1"));
+}
+
+TEST_F(LauncherTest, WhatASupervisorSaidLastIsToldAlsoWhenSendingFindsItGone) {
+  auto definition = sleeper("bad");
+  definition.interfaces = {bridged()};
+  definition.os.init_dir = "/no/such/directory";
+  const auto wait_until_gone = [](const std::vector<std::string>&) {
+    EXPECT_TRUE(eventually([] {
+      siginfo_t child{};
+      return ::waitid(P_ALL, 0, &child, WEXITED | WNOWAIT | WNOHANG | __WALL) == 0 && child.si_pid > 0;
+    }));
+  };
+  try {
+    launcher_->launch(definition, {.links_made = wait_until_gone});
+    ADD_FAILURE() << "started";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.message(), HasSubstr("'/no/such/directory'"));
+  }
 }
 
 TEST_F(LauncherTest, MountPointsMadeInTheImageGoAgain_L6) {

@@ -32,6 +32,8 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
+constexpr const char* kUuid = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0";
+
 class OvsPortTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -62,7 +64,7 @@ class OvsPortTest : public testing::Test {
     return output_of("ovs-vsctl --no-wait --db=unix:" + socket_ + " " + command);
   }
   OvsPort add(const OvsPlan& plan, const std::string& link = "vnet7", const std::string& owner = "/run/x/web") const {
-    return OvsPort::add(plan, link, owner, socket_);
+    return OvsPort::add(plan, link, {owner, kUuid}, socket_);
   }
 
   std::string folder_, socket_;
@@ -78,6 +80,7 @@ TEST_F(OvsPortTest, HasItsIdentityAndIsGoneWithItsOwner) {
     EXPECT_EQ(vsctl("list-ports ovsbr"), "vnet7");
     EXPECT_EQ(vsctl("get Interface vnet7 external_ids:iface-id"), "\"09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f\"");
     EXPECT_EQ(vsctl("get Interface vnet7 external_ids:port-profile"), "gold");
+    EXPECT_EQ(vsctl("get Interface vnet7 external_ids:vm-id"), "\"" + std::string(kUuid) + "\"");
     EXPECT_EQ(vsctl("get Interface vnet7 external_ids:attached-mac"), "\"52:54:00:00:00:01\"");
     EXPECT_EQ(vsctl("get Port vnet7 tag"), "[]");
   }

@@ -25,12 +25,13 @@ constexpr std::size_t member_count() {
 }
 
 TEST(PlanCodec, KnowsEveryMember) {
-  EXPECT_EQ(member_count<ContainerPlan>(), 28U)
+  EXPECT_EQ(member_count<ContainerPlan>(), 33U)
       << "a member was added to ContainerPlan: add it to plan_view.hpp and here";
-  EXPECT_EQ(member_count<MountStep>(), 10U) << "a member was added to MountStep: add it to plan_view.hpp and here";
+  EXPECT_EQ(member_count<MountStep>(), 11U) << "a member was added to MountStep: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<DeviceNode>(), 5U) << "a member was added to DeviceNode: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<OwnView>(), 4U) << "a member was added to OwnView: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<InitPlan>(), 6U) << "a member was added to InitPlan: add it to plan_view.hpp and here";
+  EXPECT_EQ(member_count<MemoryPolicy>(), 2U) << "a member was added to MemoryPolicy: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<CapabilitySets>(), 3U)
       << "a member was added to CapabilitySets: add it to plan_view.hpp and here";
 }
@@ -63,6 +64,8 @@ class RandomPlan {
     for (unsigned n = count(); n > 0; n--) plan.resource_limits.push_back({small(), number(), number()});
     plan.own_view = {flag(), text(), small(), text()};
     plan.init = {text(), texts(), texts(), text(), text(), text()};
+    plan.memory_policy = {small(), text()};
+    plan.security_file = text(), plan.security_label = text();
     return plan;
   }
   std::uint32_t below(std::size_t limit) { return static_cast<std::uint32_t>(random_() % limit); }
@@ -89,6 +92,7 @@ class RandomPlan {
     step.attributes = number();
     step.create = static_cast<CreateTarget>(below(3));
     step.recursive = flag(), step.optional = flag(), step.idmapped = flag();
+    step.detachable = flag();
     return step;
   }
   std::mt19937_64 random_;
@@ -100,7 +104,7 @@ const unsigned char* data(const std::string& bytes) {
 
 /// Visits everything a view can reach, as the supervisor would.
 std::size_t walk(const PlanView& plan) {
-  std::size_t size = plan.seccomp.size;
+  std::size_t size = plan.seccomp.size + plan.memory_policy.nodes.size;
   const auto add = [&size](const char* text) { size += std::strlen(text); };
   for (const char* text : {plan.name, plan.hostname, plan.uid_map, plan.gid_map, plan.root_source, plan.dev_options,
                            plan.devpts_options, plan.init.path, plan.init.directory, plan.init.user, plan.init.group}) {
@@ -134,7 +138,8 @@ TEST(PlanCodec, ViewSeesTheSameAsTheValue) {
                     .target = "/mnt",
                     .attributes = 3,
                     .create = CreateTarget::File,
-                    .idmapped = true};
+                    .idmapped = true,
+                    .detachable = true};
   const std::string bytes = encode_plan(plan);
   PlanView view;
   ASSERT_TRUE(view_plan(data(bytes), bytes.size(), view));

@@ -1,8 +1,14 @@
 #include <gmock/gmock.h>
+#include <linux/mempolicy.h>
+
+#include <set>
 
 #include "base/error.hpp"
 #include "container/plan_container.hpp"
+#include "container/plan_parts.hpp"
 #include "domain-xml/cpu_pins.hpp"
+#include "domain-xml/io_tune.hpp"
+#include "domain-xml/perf_events.hpp"
 
 namespace container {
 namespace {
@@ -79,6 +85,31 @@ TEST(PlanLimits, NumaNodesAreEnforced_G9) {
   EXPECT_EQ(limits_of(definition).cpuset_mems, "");
 }
 
+TEST(PlanLimits, PerfEventsThatAreEnabledAreCounted) {
+  auto definition = named("web");
+  EXPECT_EQ(limits_of(definition).perf_events, std::nullopt);
+  domain_xml::set_perf_event(definition, "page_faults", true);
+  domain_xml::set_perf_event(definition, "cmt", false);
+  EXPECT_EQ(limits_of(definition).perf_events, std::set<std::string>({"page_faults"}));
+  const auto after = named("web");
+  EXPECT_EQ(plan_limit_change(definition, after, {}).perf_events, std::set<std::string>());
+}
+
+TEST(PlanMemoryPolicy, ModesThatPreferNodes) {
+  auto definition = named("web");
+  EXPECT_EQ(plan_memory_policy(definition), MemoryPolicy());
+  definition.numa_tune = {domain_xml::NumaMode::Interleave, "0,65"};
+  std::string mask(16, '\0');
+  mask[0] = 1, mask[8] = 2;  // of a little-endian machine
+  EXPECT_EQ(plan_memory_policy(definition), (MemoryPolicy{MPOL_INTERLEAVE, mask}));
+  definition.numa_tune = {domain_xml::NumaMode::Preferred, "1"};
+  EXPECT_EQ(plan_memory_policy(definition), (MemoryPolicy{MPOL_PREFERRED, std::string("\2\0\0\0\0\0\0\0", 8)}));
+  definition.numa_tune->nodeset = "0-1";
+  EXPECT_THROW(plan_memory_policy(definition), base::Error);
+  definition.numa_tune = {domain_xml::NumaMode::Strict, "0-1"};
+  EXPECT_EQ(plan_memory_policy(definition), MemoryPolicy());
+}
+
 TEST(PlanCpuset, PinsHoldOnceEveryVcpuHasOne_G10) {
   auto definition = named("web");
   definition.vcpus = 2;
@@ -142,7 +173,7 @@ TEST(PlanLimitChange, DevicesThatAreGoneStopNothing) {
   auto before = named("web");
   before.block_tune.devices = {{.path = "/dev/gone", .weight = 200}, {.path = "/dev/sdb", .read_bytes_sec = 7}};
   LimitFacts facts;
-  facts.devices = {{"/dev/gone", {.error = ENOENT}}, {"/dev/sdb", {.major = 8, .minor = 16}}};
+  facts.devices = {{"/dev/gone", {.error = ENOENT}}, {"/dev/sdb", {.type = 'b', .major = 8, .minor = 16}}};
   auto after = before;
   after.cpu_tune.shares = 3;
   EXPECT_EQ(plan_limit_change(before, after, facts).block_devices.size(), 0U);
@@ -152,6 +183,39 @@ TEST(PlanLimitChange, DevicesThatAreGoneStopNothing) {
   EXPECT_EQ(change.block_devices[0], (cgroup::BlockDeviceLimits{.major = 8, .minor = 16, .read_bytes_sec = 0}));
   after.block_tune.devices = {{.path = "/dev/gone", .weight = 300}};
   EXPECT_THROW(plan_limit_change(before, after, facts), base::Error);
+}
+
+domain_xml::Disk tuned_disk(const std::string& target, const std::string& device, const domain_xml::IoTune& tune) {
+  domain_xml::Disk disk{.type = "block", .source = device, .target = target};
+  domain_xml::set_io_tune(disk, tune);
+  return disk;
+}
+
+TEST(PlanLimits, DisksHaveTheLowestLimitOfTheirDevice) {
+  auto definition = named("web");
+  definition.disks = {tuned_disk("vda", "/dev/sdb", {{"read_bytes_sec", 7}, {"write_iops_sec", 9}}),
+                      tuned_disk("vdb", "/dev/sdb", {{"read_bytes_sec", 5}}), tuned_disk("vdc", "/dev/sdc", {}),
+                      tuned_disk("vdd", "/dev/gone", {{"read_bytes_sec", 5}})};
+  definition.block_tune.devices = {{.path = "/dev/sdb", .weight = 200, .read_bytes_sec = 6, .write_bytes_sec = 3}};
+  LimitFacts facts;
+  facts.devices = {{"/dev/gone", {.error = ENOENT}},
+                   {"/dev/sdb", {.type = 'b', .major = 8, .minor = 16}},
+                   {"/dev/sdc", {.type = 'b', .major = 8, .minor = 32}}};
+  const auto limits = plan_limits(definition, facts).block_devices;
+  ASSERT_EQ(limits.size(), 1u);
+  EXPECT_EQ(
+      limits[0],
+      (cgroup::BlockDeviceLimits{
+          .major = 8, .minor = 16, .weight = 200, .write_iops_sec = 9, .read_bytes_sec = 5, .write_bytes_sec = 3}));
+  auto after = definition;
+  domain_xml::set_io_tune(after.disks[1], {});
+  const auto change = plan_limit_change(definition, after, facts).block_devices;
+  ASSERT_EQ(change.size(), 1u);
+  EXPECT_EQ(change[0], (cgroup::BlockDeviceLimits{.major = 8, .minor = 16, .read_bytes_sec = 6}))
+      << "the next lowest, of blkiotune";
+  domain_xml::set_io_tune(after.disks[2], {});
+  after.disks[2].others.push_back({.name = "iotune", .children = {{.name = "total_bytes_sec", .text = "8"}}});
+  EXPECT_THROW(plan_limits(after, facts), base::Error);
 }
 
 TEST(PlanLimits, ProcessesAreLimited_G8) {

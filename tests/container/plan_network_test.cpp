@@ -188,5 +188,18 @@ TEST(PlanNetwork, NamesTheKernelWouldRefuse) {
   EXPECT_EQ(refusal(longer), base::Code::ConfigUnsupported);
 }
 
+TEST(PlanNetwork, AHostDeviceIsAPciDevicesLink) {
+  domain_xml::Interface card;
+  card.source = domain_xml::InterfaceHostDevice{
+      .address = domain_xml::Element{
+          "address", {{"type", "pci"}, {"domain", "0x0"}, {"bus", "0x3"}, {"slot", "16"}, {"function", "0x1"}}}};
+  card.mtu = 9000;
+  const auto plan = links({card})[0];
+  EXPECT_EQ(std::get<LentPlan>(plan.kind), (LentPlan{"", "0000:03:10.1", "eth0", card.mac.bytes, 9000}));
+  EXPECT_TRUE(plan.guest_up);
+  card.bandwidth = domain_xml::Bandwidth{};
+  EXPECT_THROW(links({card}), base::Error);
+}
+
 }  // namespace
 }  // namespace container

@@ -80,9 +80,11 @@ TEST(Plan, SmallestContainer) {
   EXPECT_EQ(plan_text(web()),
             R"(container web
 hostname web
-namespaces cgroup ipc mnt net pid uts
+namespaces cgroup ipc mnt net pid user uts
+uid map 0 0 4294967295
+gid map 0 0 4294967295
 root /srv/web
-dev size=64k,mode=755
+dev size=64k,nr_inodes=4096,mode=755
 node null c 1:3 666
 node zero c 1:5 666
 node full c 1:7 666
@@ -93,7 +95,7 @@ link fd -> /proc/self/fd
 link stdin -> /proc/self/fd/0
 link stdout -> /proc/self/fd/1
 link stderr -> /proc/self/fd/2
-consoles 1 newinstance,ptmxmode=0666,mode=0620,gid=5
+consoles 1 newinstance,max=512,ptmxmode=0666,mode=0620,gid=5
 mount proc on /proc nosuid,nodev,noexec (make directory)
 bind /proc/sys on /proc/sys nosuid,nodev,noexec
 bind /proc/sys/net on /proc/sys/net nosuid,nodev,noexec
@@ -103,19 +105,34 @@ bind /proc/irq on /proc/irq ro,nosuid,nodev,noexec optional
 bind /proc/bus on /proc/bus ro,nosuid,nodev,noexec optional
 bind /proc/fs on /proc/fs ro,nosuid,nodev,noexec optional
 mask /proc/kcore
+mask /proc/kpagecgroup
+mask /proc/kpagecount
+mask /proc/kpageflags
 mask /proc/keys
+mask /proc/key-users
+mask /proc/slabinfo
+mask /proc/vmallocinfo
+mask /proc/iomem
+mask /proc/ioports
+mask /proc/mtrr
 mask /proc/timer_list
+mask /proc/timer_stats
 mask /proc/sched_debug
 mask /proc/latency_stats
+mask /proc/dynamic_debug
+mask /proc/interrupts
 mask /proc/scsi
 mask /proc/acpi
 mask /proc/asound
+mask /proc/kmsg
+mask /proc/kallsyms
 mount sysfs on /sys ro,nosuid,nodev,noexec (make directory)
 mask /sys/firmware
+mask /sys/kernel/config
 mask /sys/kernel/debug
 mask /sys/kernel/tracing
 mask /sys/devices/virtual/powercap
-mount cgroup2 on /sys/fs/cgroup nosuid,nodev,noexec (make directory)
+cgroup /sys/fs/cgroup on /sys/fs/cgroup nosuid,nodev,noexec (make directory)
 loopback up
 capabilities 0x1fdb5feffff
 system call filter
@@ -135,12 +152,12 @@ environment LIBVIRT_LXC_NAME=web
 TEST(Plan, HybridHostShowsItsOwnLayout) {
   EXPECT_THAT(plan_text(web(), hybrid_host()),
               HasSubstr(R"(mount tmpfs on /sys/fs/cgroup nosuid,nodev,noexec size=64k,mode=755 (make directory)
-mount cgroup on /sys/fs/cgroup/systemd nosuid,nodev,noexec none,name=systemd (make directory)
-mount cgroup on /sys/fs/cgroup/memory nosuid,nodev,noexec memory (make directory)
-mount cgroup on /sys/fs/cgroup/cpu,cpuacct nosuid,nodev,noexec cpu,cpuacct (make directory)
+cgroup /sys/fs/cgroup/systemd on /sys/fs/cgroup/systemd nosuid,nodev,noexec (make directory)
+cgroup /sys/fs/cgroup/memory on /sys/fs/cgroup/memory nosuid,nodev,noexec (make directory)
+cgroup /sys/fs/cgroup/cpu,cpuacct on /sys/fs/cgroup/cpu,cpuacct nosuid,nodev,noexec (make directory)
 bind /sys/fs/cgroup/cpu,cpuacct on /sys/fs/cgroup/cpu (make directory)
 bind /sys/fs/cgroup/cpu,cpuacct on /sys/fs/cgroup/cpuacct (make directory)
-mount cgroup2 on /sys/fs/cgroup/unified nosuid,nodev,noexec (make directory)
+cgroup /sys/fs/cgroup/unified on /sys/fs/cgroup/unified nosuid,nodev,noexec (make directory)
 remount /sys/fs/cgroup ro,nosuid,nodev,noexec
 )"));
 }
@@ -162,7 +179,7 @@ TEST(Plan, OwnViewIsTheSupervisorsOrLxcfss) {
   EXPECT_THAT(plan_text(web(), facts), Not(HasSubstr("meminfo"))) << "no FUSE, no lxcfs: the host's";
   facts.fuse = true;
   auto plan = plan_container(web(), facts, {});
-  plan_view_cgroups(plan, facts.cgroups, {"/machine", "lxc-web.libvirt-lxc"});
+  plan_cgroup_places(plan, facts.cgroups, {"/machine", "lxc-web.libvirt-lxc"});
   EXPECT_THAT(print_plan(plan), HasSubstr(R"(own meminfo on /proc/meminfo optional
 own swaps on /proc/swaps optional
 own cpuinfo on /proc/cpuinfo optional
@@ -171,7 +188,9 @@ own view of memory v1 /sys/fs/cgroup/memory/machine/lxc-web.libvirt-lxc cpus
 )"));  // a host without cpuset
   facts.cgroups = v2_host().cgroups;
   plan = plan_container(web(), facts, {});
-  plan_view_cgroups(plan, facts.cgroups, {"/machine", "lxc-web.libvirt-lxc"});
+  plan_cgroup_places(plan, facts.cgroups, {"/machine", "lxc-web.libvirt-lxc"});
+  EXPECT_THAT(print_plan(plan),
+              HasSubstr("cgroup /sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload on /sys/fs/cgroup"));
   EXPECT_THAT(print_plan(plan), HasSubstr("own view of memory v2 /sys/fs/cgroup/machine/lxc-web.libvirt-lxc cpus "
                                           "/sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload\n"));
   facts.lxcfs_files = {"/proc/meminfo", "/proc/uptime"};
@@ -239,11 +258,90 @@ TEST(Plan, UserFilesystemsInOrder) {
   ram.readonly = true;
   definition.filesystems.insert(definition.filesystems.begin(), data);  // before the root, as XML may have it
   definition.filesystems.insert(definition.filesystems.end(), {hosts, again, ram});
-  EXPECT_THAT(plan_text(definition, facts), HasSubstr(R"(bind host /srv/data on /data recursive (make directory)
-bind host /etc/hosts on /etc/hosts ro recursive (make file)
-bind /data/x on /y recursive (make directory)
-mount tmpfs on /ram ro,nosuid,nodev size=1048576 (make directory)
+  EXPECT_THAT(plan_text(definition, facts),
+              HasSubstr(R"(bind host /srv/data on /data recursive detachable (make directory)
+bind host /etc/hosts on /etc/hosts ro recursive detachable (make file)
+bind /data/x on /y recursive detachable (make directory)
+mount tmpfs on /ram ro,nosuid,nodev size=1048576 detachable (make directory)
 )"));  // N11: read-only keeps nosuid and nodev
+}
+
+TEST(Plan, N11LimitsOfSpaceHoldOrAreRefused) {
+  auto definition = web();
+  auto facts = v2_host();
+  facts.sources["/srv/data"] = {};
+  auto ram = filesystem(FilesystemType::Ram, "", "/ram");
+  ram.ram_usage_bytes = 1048576;
+  ram.space_hard_limit_bytes = 65536;
+  definition.filesystems.push_back(ram);
+  EXPECT_THAT(plan_text(definition, facts), HasSubstr("on /ram nosuid,nodev size=65536 "));
+  definition.filesystems.back().space_hard_limit_bytes = 1 << 30;
+  EXPECT_THAT(plan_text(definition, facts), HasSubstr("on /ram nosuid,nodev size=1048576 "));
+  auto data = filesystem(FilesystemType::Mount, "/srv/data", "/data");
+  data.space_hard_limit_bytes = 0;
+  data.space_soft_limit_bytes = 0;
+  definition.filesystems.back() = data;
+  EXPECT_THAT(plan_text(definition, facts), HasSubstr("bind host /srv/data on /data")) << "0 is no limit";
+  for (auto limit :
+       {&domain_xml::Filesystem::space_hard_limit_bytes, &domain_xml::Filesystem::space_soft_limit_bytes}) {
+    definition.filesystems.back() = data;
+    definition.filesystems.back().*limit = 65536;
+    EXPECT_THROW(plan_container(definition, facts, {}), base::Error);
+  }
+}
+
+TEST(Plan, Images) {
+  auto definition = web();
+  auto facts = v2_host();
+  facts.sources["/srv/a.img"] = facts.sources["/dev/sdb1"] = {SourceFacts::Kind::Other};
+  auto file = filesystem(FilesystemType::File, "/srv/a.img", "/a");
+  file.driver_type = "loop";
+  file.driver_format = "raw";
+  file.readonly = true;
+  definition.filesystems.insert(definition.filesystems.end(),
+                                {file, filesystem(FilesystemType::Block, "/dev/sdb1", "b")});
+  EXPECT_THAT(plan_text(definition, facts),
+              HasSubstr("image (loop) /srv/a.img on /a ro,nodev detachable (make directory)\n"
+                        "image (block) /dev/sdb1 on /b nodev detachable (make directory)\n"));
+  definition.filesystems = {filesystem(FilesystemType::File, "/srv/a.img", "/")};
+  EXPECT_THAT(plan_text(definition, facts), HasSubstr("root image (loop) /srv/a.img\n"));
+  definition.extension.overlay.emplace();
+  EXPECT_EQ(refusal(definition, facts).code(), base::Code::ConfigUnsupported) << "an overlay needs a directory";
+  for (const auto& [driver, format] : {std::pair("loop", "qcow2"), {"nbd", "raw"}, {"", "qcow2"}}) {
+    definition = web();
+    file.driver_type = driver;
+    file.driver_format = format;
+    definition.filesystems.push_back(file);
+    EXPECT_EQ(refusal(definition, facts).code(), base::Code::ConfigUnsupported) << driver << format;
+  }
+  EXPECT_EQ(refusal(
+                [&] {
+                  auto missing = web();
+                  missing.filesystems.push_back(filesystem(FilesystemType::Block, "/dev/gone", "/x"));
+                  return missing;
+                }(),
+                facts)
+                .code(),
+            base::Code::InternalError);
+}
+
+TEST(Plan, AChangeOfFilesystemsUnmountsWhatLiesInnermostFirst) {
+  auto before = web(), after = web();
+  auto facts = v2_host();
+  facts.sources["/srv/data"] = {};
+  const auto data = filesystem(FilesystemType::Mount, "/srv/data", "/data");
+  before.filesystems.insert(before.filesystems.end(),
+                            {data, filesystem(FilesystemType::Mount, "/srv/data", "/data/in")});
+  auto changed = data;
+  changed.readonly = true;
+  after.filesystems.push_back(changed);
+  const auto change = plan_mount_change(before, after, facts);
+  EXPECT_EQ(change.removed, (std::vector<std::string>{"/data/in", "/data"}));
+  ASSERT_EQ(change.added.size(), 1U);
+  EXPECT_EQ(change.added[0].target, "/data");
+  EXPECT_EQ(plan_mount_change(after, after, facts), MountChange());
+  after.filesystems[0].readonly = true;
+  EXPECT_THROW(plan_mount_change(before, after, facts), base::Error) << "the root";
 }
 
 TEST(Plan, ReadOnlyRoot) {
@@ -260,7 +358,7 @@ TEST(Plan, IdMapsShiftARootOwnedTree) {
   EXPECT_THAT(text, HasSubstr("namespaces cgroup ipc mnt net pid user uts\n"));
   EXPECT_THAT(text, HasSubstr("uid map 0 100000 1000\nuid map 1000 5000 1\ngid map 0 200000 1000\n"));
   EXPECT_THAT(text, HasSubstr("root /srv/web idmapped\n"));
-  EXPECT_THAT(text, HasSubstr(",gid=5\n"));
+  EXPECT_THAT(text, HasSubstr(",gid=200005\n"));
   const auto plan = plan_container(definition, v2_host(), {});
   EXPECT_EQ(plan.root_uid, 100000u);
   EXPECT_EQ(plan.root_gid, 200000u);
@@ -279,6 +377,14 @@ TEST(Plan, TreesShiftedByHandAndTheHostsRootAreNotShifted) {
   EXPECT_FALSE(plan.root_idmapped);
 }
 
+TEST(Plan, WithoutARootBothWaysToOneAreNamed) {
+  auto definition = web();
+  definition.filesystems.clear();
+  const auto error = refusal(definition);
+  EXPECT_EQ(error.code(), base::Code::ConfigUnsupported);
+  EXPECT_THAT(error.detail(), AllOf(HasSubstr("<target dir='/'/>"), HasSubstr("share_host_root")));
+}
+
 TEST(Plan, BindsAreShiftedOnlyWhereMapped) {
   auto definition = web();
   definition.idmap.uids = definition.idmap.gids = {{0, 100000, 1000}};
@@ -288,17 +394,17 @@ TEST(Plan, BindsAreShiftedOnlyWhereMapped) {
   definition.filesystems.push_back(filesystem(FilesystemType::Mount, "/b", "/b"));
   definition.filesystems.back().access_mode = "mapped";
   const auto text = plan_text(definition, facts);
-  EXPECT_THAT(text, HasSubstr("bind host /a on /a recursive (make directory)\n"));
-  EXPECT_THAT(text, HasSubstr("bind host /b on /b recursive idmapped (make directory)\n"));
+  EXPECT_THAT(text, HasSubstr("bind host /a on /a recursive detachable (make directory)\n"));
+  EXPECT_THAT(text, HasSubstr("bind host /b on /b recursive idmapped detachable (make directory)\n"));
 }
 
 TEST(Plan, GidFiveAtTheStartOfARange_N15) {
   auto definition = web();
   definition.idmap.uids = {{0, 100000, 1000}};
   definition.idmap.gids = {{0, 100000, 1}, {5, 300000, 1}};
-  EXPECT_THAT(plan_text(definition), HasSubstr(",gid=5\n"));
+  EXPECT_THAT(plan_text(definition), HasSubstr(",gid=300000\n"));
   definition.idmap.gids = {{0, 100000, 5}};
-  EXPECT_THAT(plan_text(definition), Not(HasSubstr("gid=5")));  // the kernel would refuse an unmapped group
+  EXPECT_THAT(plan_text(definition), Not(HasSubstr(",gid=")));  // there is none
 }
 
 TEST(Plan, NetworkIsPrivateUnlessAskedOtherwise_S9) {
@@ -311,6 +417,36 @@ TEST(Plan, NetworkIsPrivateUnlessAskedOtherwise_S9) {
   auto privnet = web();
   privnet.features.privnet = true;
   EXPECT_THAT(plan_text(privnet, v2_host(), unsafe), HasSubstr(" net "));
+}
+
+/// Everything over which a container's root may have power is the container's then.
+TEST(Plan, UserNamespaceUnlessTheHostsPowersAreAskedFor_S12) {
+  const auto has_one = [](const DomainDefinition& definition, const HostFacts& facts = v2_host(),
+                          const UnsafeDefaults& unsafe = {}) {
+    const auto plan = plan_container(definition, facts, unsafe);
+    EXPECT_EQ(plan.uid_map, plan.gid_map);
+    EXPECT_EQ((plan.namespaces & CLONE_NEWUSER) != 0, !plan.uid_map.empty());
+    EXPECT_EQ(plan.root_uid + plan.root_gid, 0U);
+    EXPECT_FALSE(plan.root_idmapped);
+    return plan.uid_map == "0 0 4294967295\n";
+  };
+  EXPECT_TRUE(has_one(web()));
+  EXPECT_FALSE(has_one(web(), v2_host(), {.share_host_users = true}));
+  EXPECT_FALSE(has_one(web(), v2_host(), {.share_host_network = true}));
+  auto without = v2_host();
+  without.user_namespaces = false;
+  EXPECT_FALSE(has_one(web(), without));
+  auto definition = web();
+  definition.extension.host_ids = true;
+  EXPECT_FALSE(has_one(definition));
+  definition = web();
+  definition.shared_ipc = domain_xml::SharedNamespace{};
+  EXPECT_FALSE(has_one(definition));
+  definition = web();
+  definition.features.capabilities.emplace().states["sys_time"] = true;
+  EXPECT_FALSE(has_one(definition));
+  definition.features.capabilities->states["sys_time"] = false;
+  EXPECT_TRUE(has_one(definition));
 }
 
 TEST(Plan, IdMapsWithoutAPrivateNetwork_N10) {
@@ -375,7 +511,7 @@ TEST(Plan, SharedNamespacesAreNotMade_N13) {
 
 TEST(Plan, WhatTheExtensionAsksFor) {
   auto definition = web();
-  definition.extension = {.seccomp = domain_xml::SeccompProfile::Unconfined,
+  definition.extension = {.seccomp = "unconfined",
                           .pids_limit = 99,
                           .resource_limits = {{"nofile", 5, std::nullopt}},
                           .overlay = domain_xml::RootOverlay{"", 2048},
@@ -398,8 +534,7 @@ TEST(Plan, WhatTheExtensionAsksFor) {
 }
 
 TEST(Plan, RefusedFilesystems) {
-  for (const auto type :
-       {FilesystemType::File, FilesystemType::Block, FilesystemType::Template, FilesystemType::Volume}) {
+  for (const auto type : {FilesystemType::Template, FilesystemType::Volume}) {
     auto definition = web();
     definition.filesystems.push_back(filesystem(type, "x", "/x"));
     EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
@@ -425,11 +560,35 @@ TEST(Plan, CapabilityPolicies) {
   feature.states = {{"mknod", true}, {"chown", false}};
   EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x1fdbdfefffe\n"));
   feature.policy = domain_xml::CapabilityPolicy::Allow;
-  EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x1fffffffffe\ndirectory"));  // no filter either
+  EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x1fffffffffe\nsystem call filter\n"));
   feature.policy = domain_xml::CapabilityPolicy::Deny;
   EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x8000000 inheritable 0x8000000\n"));
+  definition.os.init_user = "worker";
+  EXPECT_THAT(plan_text(definition), HasSubstr("inheritable 0x8000000 ambient 0x8000000\n"));
   feature.states = {{"no_such", true}};
   EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
+}
+
+TEST(Plan, TheKernelLogIsHiddenUnlessItsCapabilityIsAskedFor) {
+  auto definition = web();
+  EXPECT_THAT(plan_text(definition), HasSubstr("mask /proc/kmsg\n"));
+  definition.features.capabilities.emplace().states = {{"syslog", true}};
+  EXPECT_THAT(plan_text(definition), Not(HasSubstr("mask /proc/kmsg\n")));
+  definition.features.capabilities = {.policy = domain_xml::CapabilityPolicy::Allow, .states = {}};
+  EXPECT_THAT(plan_text(definition), Not(HasSubstr("mask /proc/kallsyms\n")));
+}
+
+TEST(Plan, SeccompProfiles) {
+  auto definition = web();
+  definition.extension.seccomp = "strict";
+  EXPECT_THAT(plan_text(definition), HasSubstr("no new privileges\nsystem call filter\n"));
+  definition.extension.seccomp = "/etc/web.json";
+  EXPECT_THAT(refusal(definition).detail(), HasSubstr("cannot read seccomp profile '/etc/web.json': No such file"));
+  auto facts = v2_host();
+  facts.seccomp_file = SeccompFile{"{", 0};
+  EXPECT_THAT(refusal(definition, facts).detail(), HasSubstr("seccomp profile '/etc/web.json': line 1"));
+  facts.seccomp_file->text = R"({"defaultAction": "SCMP_ACT_ALLOW"})";
+  EXPECT_THAT(plan_text(definition, facts), HasSubstr("system call filter\n"));
 }
 
 TEST(Plan, NamesCannotForgeLogLines) {

@@ -267,7 +267,7 @@ TEST_F(RunningTest, NamespacesInLibvirtsOrder) {
   for (const auto& fd : opened)
     names.push_back(fs::read_symlink("/proc/self/fd/" + std::to_string(fd.get())).string().substr(0, 4));
   EXPECT_EQ(names, (std::vector<std::string>{"user", "ipc:", "uts:", "net:", "pid:", "mnt:"}));
-  EXPECT_FALSE(launched.running->init_is_systemd());
+  EXPECT_EQ(launched.running->init_kind(), InitKind::Plain);
   EXPECT_GT(launched.running->usage(cgroup::Ask::Memory, cgroup::Keep::Closed).memory_bytes, 0u);
   end(*launched.running);
   EXPECT_THROW(launched.running->open_namespaces(), base::Error);

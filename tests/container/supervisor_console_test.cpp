@@ -149,6 +149,20 @@ TEST_F(SupervisorConsole, HostPtyPathCarriesTheConsoleToo) {
   EXPECT_THAT(read_until(viewer.get(), "got this"), HasSubstr("got this"));
 }
 
+TEST_F(SupervisorConsole, TheSizeOfTheHostPtyIsTheContainers) {
+  Supervisor supervisor(image);
+  supervisor.start(shell_plan(image, "trap 'echo resized' WINCH; while read line; do busybox stty size; done"));
+  const Message ready = supervisor.receive(Type::Ready);
+  const base::Fd terminal = base::open_file(ready.status.console_paths[0], O_RDWR | O_NOCTTY);
+  for (const unsigned short rows : {50, 24}) {
+    const winsize size{rows, 132, 0, 0};
+    ASSERT_EQ(::ioctl(terminal.get(), TIOCSWINSZ, &size), 0);
+    write_text(terminal.get(), "go\n");
+    const std::string answer = std::to_string(rows) + " 132\r\n";
+    EXPECT_THAT(read_until(terminal.get(), answer), HasSubstr(answer));
+  }
+}
+
 TEST_F(SupervisorConsole, NobodyReadingTheHostPtyHoldsNothingUp) {
   Supervisor supervisor(image);
   supervisor.start(shell_plan(image, "busybox seq 1 100000; exit 2"));

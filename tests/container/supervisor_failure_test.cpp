@@ -24,6 +24,12 @@ MountStep step(MountKind kind, const std::string& source, const std::string& tar
   return result;
 }
 
+/// With ids as on the host: another process makes the mounts.
+void use_user_namespace(ContainerPlan& plan) {
+  plan.namespaces |= CLONE_NEWUSER;
+  plan.uid_map = plan.gid_map = "0 0 4294967295\n";
+}
+
 struct Case {
   const char* step;
   int error;
@@ -50,6 +56,11 @@ TEST_F(SupervisorFailure, EveryStepReportsItselfWithErrnoAndObject) {
        }},
       {"mount", ENOTDIR, "/bin/busybox",
        [](auto& plan) { plan.mounts.push_back(step(MountKind::Bind, "/tmp", "/bin/busybox")); }},
+      {"mount", ENOTDIR, "/bin/busybox",
+       [](auto& plan) {
+         plan.mounts.push_back(step(MountKind::Bind, "/tmp", "/bin/busybox"));
+         plan.mounts.back().detachable = true;
+       }},
       {"mount", ENODEV, "/tmp", [](auto& plan) { plan.mounts[10].fstype = "nosuchfs"; }},
       {"mount", EINVAL, "/tmp", [](auto& plan) { plan.mounts[10].options = "size=1m,nosuchoption=1"; }},
       {"set mount attributes", EINVAL, "/bin",
@@ -86,14 +97,17 @@ TEST_F(SupervisorFailure, EveryStepReportsItselfWithErrnoAndObject) {
   };
   const std::string mounts_before = read_text("/proc/self/mountinfo");
   for (const Case& one : cases) {
-    SCOPED_TRACE(std::string(one.step) + " " + one.object);
-    ContainerPlan plan = shell_plan(image, "true");
-    one.spoil(plan);
-    Supervisor supervisor(image);
-    const auto failed = supervisor.fail(plan);
-    EXPECT_STREQ(failed.step, one.step);
-    EXPECT_EQ(failed.error, one.error);
-    EXPECT_EQ(failed.object, one.object);
+    for (const bool user_namespace : {false, true}) {
+      SCOPED_TRACE(std::string(one.step) + " " + one.object + (user_namespace ? " in a user namespace" : ""));
+      ContainerPlan plan = shell_plan(image, "true");
+      if (user_namespace) use_user_namespace(plan);
+      one.spoil(plan);
+      Supervisor supervisor(image);
+      const auto failed = supervisor.fail(plan);
+      EXPECT_STREQ(failed.step, one.step);
+      EXPECT_EQ(failed.error, one.error);
+      EXPECT_EQ(failed.object, one.object);
+    }
   }
   EXPECT_EQ(read_text("/proc/self/mountinfo"), mounts_before);
 }
@@ -119,6 +133,24 @@ TEST_F(SupervisorFailure, InitKilledWhileItPreparesIsReported) {
   const Message message = supervisor.receive(Type::Failed);
   EXPECT_STREQ(message.failed.step, "prepare init");
   EXPECT_STREQ(message.failed.object, "killed by signal 9");
+}
+
+TEST_F(SupervisorFailure, BuilderKilledWhileItWorksIsReported) {
+  ContainerPlan plan = shell_plan(image, "true");
+  use_user_namespace(plan);
+  plan.wait_for_network = true;
+  Supervisor supervisor(image);
+  supervisor.start(plan);
+  supervisor.receive(Type::NetworkReady);
+  const std::string of_supervisor = "/proc/" + std::to_string(supervisor.pid());
+  const std::string children = read_text(of_supervisor + "/task/" + std::to_string(supervisor.pid()) + "/children");
+  const std::size_t second = children.find(' ');
+  ASSERT_NE(second, std::string::npos);
+  ASSERT_NE(children.find_first_of("0123456789", second), std::string::npos) << children;
+  kill(std::stoi(children.substr(second)), SIGKILL);
+  const Message message = supervisor.receive(Type::Failed);
+  EXPECT_STREQ(message.failed.step, "prepare init");
+  EXPECT_STREQ(message.failed.object, "exit status 1");
 }
 
 TEST_F(SupervisorFailure, DaemonGoneBeforeReadyEndsTheHalfMadeContainer) {

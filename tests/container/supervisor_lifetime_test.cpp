@@ -40,6 +40,7 @@ void use_user_namespace(ContainerPlan& plan) {
   plan.namespaces |= CLONE_NEWUSER;
   plan.uid_map = plan.gid_map = "0 100000 65536\n";
   plan.root_uid = plan.root_gid = 100000;
+  plan.devpts_options = "newinstance,ptmxmode=0666,mode=0620,gid=100005";
 }
 
 TEST_F(SupervisorLifetime, LaterDaemonFindsTheContainerAndItsExitStatus) {

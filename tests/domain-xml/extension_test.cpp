@@ -22,11 +22,11 @@ base::Error refusal(const std::string& children) {
 
 TEST(Extension, EverythingIsReadAndPrinted) {
   const std::string xml = with_extension(
-      "<lxcell:rlimit name='nofile' soft='1024' hard='unlimited'/><lxcell:seccomp profile='unconfined'/>"
+      "<lxcell:rlimit name='nofile' soft='1024' hard='unlimited'/><lxcell:seccomp profile='strict'/>"
       "<lxcell:idmap start='100000' count='1000'/><lxcell:pids limit='512'/>"
       "<lxcell:rlimit name='core' soft='0' hard='0'/><lxcell:overlay size='1' unit='MiB'/>");
   const auto definition = define(xml);
-  EXPECT_EQ(definition.extension, (Extension{.seccomp = SeccompProfile::Unconfined,
+  EXPECT_EQ(definition.extension, (Extension{.seccomp = "strict",
                                              .pids_limit = 512,
                                              .resource_limits = {{"nofile", 1024, std::nullopt}, {"core", 0, 0}},
                                              .overlay = RootOverlay{.directory = "", .memory_limit_kib = 1024},
@@ -34,7 +34,7 @@ TEST(Extension, EverythingIsReadAndPrinted) {
   const std::string printed = dump(xml);
   EXPECT_NE(printed.find("<domain type='lxc' xmlns:lxcell='urn:lxcell:domain:1.0'>"), printed.npos) << printed;
   EXPECT_NE(printed.find("  <lxcell:container>\n"
-                         "    <lxcell:seccomp profile='unconfined'/>\n"
+                         "    <lxcell:seccomp profile='strict'/>\n"
                          "    <lxcell:pids limit='512'/>\n"
                          "    <lxcell:rlimit name='nofile' soft='1024' hard='unlimited'/>\n"
                          "    <lxcell:rlimit name='core' soft='0' hard='0'/>\n"
@@ -84,6 +84,8 @@ TEST(Extension, RefusesByName) {
       {"<lxcell:idmap count='0'/>", "'count'"},
       {"<lxcell:idmap start='0'/>", "'start'"},
       {"<lxcell:idmap start='4294967290'/>", "'start'"},
+      {"<lxcell:idmap mode='auto'/>", "'mode'"},
+      {"<lxcell:idmap mode='none' count='5'/>", "'mode'"},
   };
   for (const auto& [children, named] : wrong) {
     const std::string message = refusal(children).message();
@@ -94,8 +96,23 @@ TEST(Extension, RefusesByName) {
   }));
 }
 
+TEST(Extension, ProfilesAndTheHostsIds) {
+  for (const std::string profile : {"unconfined", "/etc/profiles/web &amp; db.json"}) {
+    const std::string xml = with_extension("<lxcell:seccomp profile='" + profile + "'/><lxcell:idmap mode='none'/>");
+    EXPECT_TRUE(define(xml).extension.host_ids);
+    EXPECT_FALSE(define(xml).extension.idmap);
+    const std::string printed = dump(xml);
+    EXPECT_NE(printed.find("    <lxcell:seccomp profile='" + profile + "'/>\n    <lxcell:idmap mode='none'/>\n"),
+              printed.npos)
+        << printed;
+    EXPECT_EQ(define(printed).extension, define(xml).extension);
+    our_schema().validate(xml);
+  }
+}
+
 TEST(Extension, SchemaRefusesThemToo) {
   for (const char* children : {"<lxcell:turbo/>", "<lxcell:seccomp profile='loose'/>", "<lxcell:pids limit='0'/>",
+                               "<lxcell:idmap mode='auto'/>", "<lxcell:idmap mode='none' count='5'/>",
                                "<lxcell:rlimit name='nofiles' soft='1' hard='1'/>", "<lxcell:overlay directory='x'/>",
                                "<lxcell:overlay directory='/x' size='1'/>"})
     EXPECT_TRUE(error_of([&] { our_schema().validate(with_extension(children)); })) << children;

@@ -75,7 +75,8 @@ TEST(NativeOci, LeastConfiguration) {
   EXPECT_EQ(least.definition.os.init, "/sbin/init");
   EXPECT_EQ(least.definition.consoles.size(), 1u);
   EXPECT_FALSE(least.definition.features.privnet) << "no network namespace is the host's";
-  EXPECT_FALSE(least.definition.features.capabilities.has_value());
+  ASSERT_TRUE(least.definition.features.capabilities.has_value()) << "none are named, so there are none";
+  EXPECT_EQ(*least.definition.features.capabilities, (CapabilityFeature{CapabilityPolicy::Deny, {}}));
   EXPECT_THAT(least.unconverted, ElementsAre("no memory limit: not converted, a domain has one: 64 MiB"));
 }
 

@@ -52,11 +52,12 @@ class Generator {
 
  private:
   void extension(Extension& e) {
-    e.seccomp = pick(kSeccompProfiles, 2);
+    e.seccomp = maybe() ? pick(kSeccompProfiles) : "/" + text();
     if (maybe()) e.pids_limit = number(1, 1u << 22);
     if (maybe()) e.resource_limits = {{"nofile", number(0, 99), std::nullopt}, {"core", 0, number(0, 99)}};
     if (maybe()) e.overlay = maybe() ? RootOverlay{"/" + text(), std::nullopt} : RootOverlay{"", number(1, 99)};
     if (maybe()) e.idmap = AutomaticIdMap{.count = static_cast<std::uint32_t>(number(1, 65536)), .start = 100000};
+    if (!e.idmap) e.host_ids = maybe();
   }
   std::uint64_t number(std::uint64_t low, std::uint64_t high) {
     return std::uniform_int_distribution<std::uint64_t>(low, high)(random_);
@@ -168,7 +169,7 @@ class Generator {
 
   Interface interface() {
     Interface i{.mac = mac()};
-    switch (number(0, 4)) {
+    switch (number(0, 5)) {
       case 0:
         i.source = InterfaceBridge{text(), optional_text(), optional_text(), optional_text()};
         break;
@@ -180,6 +181,12 @@ class Generator {
         break;
       case 3:
         i.source = InterfaceEthernet{{{"192.0.2.1", "ipv4", 24, "192.0.2.2"}}, {}};
+        break;
+      case 4:
+        i.source = InterfaceHostDevice{
+            Element{"address",
+                    {{"type", "pci"}, {"domain", "0x0000"}, {"bus", "0x03"}, {"slot", "0x10"}, {"function", "0x1"}}},
+            optional_text(), "", optional_text()};
         break;
       default:
         i.source = InterfaceOther{"server", {{"address", text()}, {"port", "5"}}, {}};

@@ -219,11 +219,16 @@ TEST_F(DaemonTest, ShutdownFallsThroughToTheSignalInitUnderstands) {
   EXPECT_EQ(last_code(), VIR_ERR_OPERATION_UNSUPPORTED);
   EXPECT_EQ(virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN), -1);
   EXPECT_EQ(last_code(), VIR_ERR_INVALID_ARG);
-  guest.systemd = true;
+  guest.init_kind = container::InitKind::Systemd;
   ASSERT_EQ(virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_SIGNAL), 0);
   EXPECT_EQ(guest.signals.back(), SIGRTMIN + 4);
   ASSERT_EQ(virDomainReboot(domain, 0), 0);
   EXPECT_EQ(guest.signals.back(), SIGRTMIN + 5);
+  guest.init_kind = container::InitKind::Busybox;
+  ASSERT_EQ(virDomainShutdown(domain), 0);
+  EXPECT_EQ(guest.signals.back(), SIGUSR2) << "its SIGTERM would be a reboot";
+  ASSERT_EQ(virDomainReboot(domain, 0), 0);
+  EXPECT_EQ(guest.signals.back(), SIGTERM);
   guest.has_initctl = true;
   ASSERT_EQ(virDomainShutdown(domain), 0);
   ASSERT_EQ(virDomainReboot(domain, VIR_DOMAIN_REBOOT_INITCTL), 0);

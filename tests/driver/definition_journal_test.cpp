@@ -34,9 +34,9 @@ class DefinitionJournalTest : public testing::Test {
   }
 
   void begin(std::size_t bytes = 1 << 20) { journal_ = std::make_unique<DefinitionJournal>(*files_, path_, bytes); }
-  void define(const std::string& name, const std::string& text) { journal_->commit({.name = name, .text = text}); }
-  void undefine(const std::string& name) { journal_->commit({.name = name, .removed = true, .autostart = false}); }
-  void autostart(const std::string& name, bool on) { journal_->commit({.name = name, .autostart = on}); }
+  void define(const std::string& name, const std::string& text) { journal_->commit({{.name = name, .text = text}}); }
+  void undefine(const std::string& name) { journal_->commit({{.name = name, .removed = true, .autostart = false}}); }
+  void autostart(const std::string& name, bool on) { journal_->commit({{.name = name, .autostart = on}}); }
   std::string file(const std::string& name) const { return paths_.definitions + "/" + name + ".xml"; }
   std::string link(const std::string& name) const { return paths_.autostart + "/" + name + ".xml"; }
   /// The file's text, "-" if there is none.

@@ -149,10 +149,83 @@ TEST_F(DevicesTest, WhatIsThereAlreadyIsRefused) {
   EXPECT_EQ(config(domain), before);
 }
 
+// The whole table: what each kind of device answers in the running form, the next boot's and both.
+TEST_F(DevicesTest, EveryKindAnswersEveryChangeInEveryForm) {
+  constexpr int kOk = VIR_ERR_OK, kConfigOnly = VIR_ERR_CONFIG_UNSUPPORTED, kNotLive = VIR_ERR_OPERATION_UNSUPPORTED,
+                kNone = VIR_ERR_DEVICE_MISSING;
+  struct Row {
+    std::string device;
+    int attach[3], update[3], detach[3];  // live, config, both
+  };
+  const Row rows[] = {
+      {nic(mac(1)), {kOk, kOk, kOk}, {kOk, kOk, kOk}, {kOk, kOk, kOk}},
+      {disk("sda"), {kOk, kOk, kOk}, {kNotLive, kOk, kNotLive}, {kOk, kOk, kOk}},
+      {filesystem("/data"), {kOk, kOk, kOk}, {kOk, kOk, kOk}, {kOk, kOk, kOk}},
+      {host_device("/dev/fuse"), {kOk, kOk, kOk}, {kNotLive, kConfigOnly, kConfigOnly}, {kOk, kOk, kOk}},
+      {"<console type='pty'><log file='/var/log/x'/></console>",
+       {kConfigOnly, kOk, kConfigOnly},
+       {kNotLive, kConfigOnly, kConfigOnly},
+       {kConfigOnly, kOk, kNone}},
+      {"<memory model='dimm'><target><size>1024</size><node>0</node></target></memory>",
+       {kConfigOnly, kConfigOnly, kConfigOnly},
+       {kNotLive, kConfigOnly, kConfigOnly},
+       {kConfigOnly, kConfigOnly, kConfigOnly}},
+  };
+  const virDomainPtr domain = running("web");
+  const unsigned forms[] = {kLive, kConfig, kBoth};
+  const auto now = [&](unsigned form) {
+    auto definition = form == kLive ? live(domain) : config(domain);
+    definition.other_devices.clear();  // a disk's controller stays behind
+    return definition;
+  };
+  for (const Row& row : rows) {
+    for (int i = 0; i < 3; ++i) {
+      SCOPED_TRACE(row.device + " with flags " + std::to_string(forms[i]));
+      const auto live_before = now(kLive), config_before = now(kConfig);
+      EXPECT_EQ(attach(domain, row.device, forms[i]), row.attach[i]) << message();
+      EXPECT_EQ(now(kLive) != live_before, row.attach[i] == kOk && (forms[i] & kLive));
+      EXPECT_EQ(now(kConfig) != config_before, row.attach[i] == kOk && (forms[i] & kConfig));
+      EXPECT_EQ(update(domain, row.device, forms[i]), row.update[i]) << message();
+      EXPECT_EQ(detach(domain, row.device, forms[i]), row.detach[i]) << message();
+      EXPECT_TRUE(now(kLive) == live_before);
+      EXPECT_TRUE(now(kConfig) == config_before);
+    }
+  }
+}
+
+// A running container's consoles are those it was started with.
+TEST_F(DevicesTest, ConsolesComeAndGoForTheNextBoot) {
+  const virDomainPtr domain = running("web");
+  const std::string console = "<console type='pty'/>",
+                    logged = "<console type='pty'><log file='/var/log/x'/></console>";
+  const auto consoles = [&] { return config(domain).consoles.size(); };
+  const std::size_t before = consoles();
+  for (const unsigned flags : {kLive, kBoth}) {
+    EXPECT_EQ(attach(domain, console, flags), VIR_ERR_CONFIG_UNSUPPORTED);
+    EXPECT_NE(message().find("'console'"), std::string::npos) << message();
+    EXPECT_NE(detach(domain, console, flags), VIR_ERR_OK);
+    EXPECT_EQ(consoles(), before) << "nothing of it stays";
+  }
+  EXPECT_EQ(attach(domain, logged, kConfig), VIR_ERR_OK) << message();
+  EXPECT_EQ(attach(domain, console, kConfig), VIR_ERR_OK) << message();
+  EXPECT_EQ(attach(domain, console, kConfig), VIR_ERR_OK) << message();
+  EXPECT_EQ(consoles(), before + 3);
+  EXPECT_EQ(detach(domain, console, kConfig), VIR_ERR_OPERATION_FAILED) << "which of them?";
+  EXPECT_EQ(detach(domain, "<console type='pty'><target port='9'/></console>", kConfig), VIR_ERR_DEVICE_MISSING);
+  const std::string last = std::to_string(before + 2);
+  EXPECT_EQ(detach(domain, "<console type='pty'><target type='lxc' port='" + last + "'/></console>", kConfig),
+            VIR_ERR_OK)
+      << message();
+  EXPECT_EQ(detach(domain, logged, kConfig), VIR_ERR_OK) << message();
+  EXPECT_EQ(consoles(), before + 1);
+  EXPECT_EQ(update(domain, console, kConfig), VIR_ERR_CONFIG_UNSUPPORTED);
+  EXPECT_EQ(update(domain, console, kLive), VIR_ERR_OPERATION_UNSUPPORTED);
+}
+
 TEST_F(DevicesTest, WhatNoContainerHasIsRefused) {
   const virDomainPtr domain = running("web");
   for (const unsigned flags : {kLive, kConfig}) {
-    for (const char* device : {"<sound model='es1370'/>", "<console type='pty'/>", "<foo/>"}) {
+    for (const char* device : {"<sound model='es1370'/>", "<memory model='dimm'/>", "<foo/>"}) {
       EXPECT_EQ(attach(domain, device, flags), VIR_ERR_CONFIG_UNSUPPORTED) << device;
       EXPECT_EQ(detach(domain, device, flags), VIR_ERR_CONFIG_UNSUPPORTED) << device;
     }
@@ -160,14 +233,28 @@ TEST_F(DevicesTest, WhatNoContainerHasIsRefused) {
     EXPECT_EQ(virGetLastError()->domain, VIR_FROM_DOMAIN);
     EXPECT_EQ(attach(domain, nic("<mac address='zz'/>"), flags), VIR_ERR_XML_ERROR);
   }
-  for (const auto& device : {disk("sda"), filesystem("/data"), host_device("/dev/fuse")}) {
-    EXPECT_EQ(attach(domain, device, kLive), VIR_ERR_CONFIG_UNSUPPORTED) << device;
-    EXPECT_EQ(attach(domain, device, kBoth), VIR_ERR_CONFIG_UNSUPPORTED) << device;
-  }
   EXPECT_EQ(update(domain, "<sound model='es1370'/>", kConfig), VIR_ERR_CONFIG_UNSUPPORTED);
   EXPECT_EQ(update(domain, host_device("/dev/fuse"), kConfig), VIR_ERR_CONFIG_UNSUPPORTED);
   EXPECT_EQ(update(domain, disk("sda"), kLive), VIR_ERR_OPERATION_UNSUPPORTED);
-  EXPECT_EQ(config(domain).disks.size(), 0u) << "a live failure leaves the next boot's definition alone";
+  EXPECT_EQ(config(domain).filesystems.size(), 1u) << "a live failure leaves the next boot's definition alone";
+}
+
+TEST_F(DevicesTest, N8DisksAndHostDevicesComeAndGoWithAnAlias) {
+  const virDomainPtr domain = running("web");
+  const auto& guest = daemon_.guest(domain);
+  ASSERT_EQ(attach(domain, disk("sda"), kBoth), VIR_ERR_OK) << message();
+  ASSERT_EQ(attach(domain, host_device("/dev/fuse"), kLive), VIR_ERR_OK) << message();
+  EXPECT_EQ(guest.given.size(), 2u);
+  EXPECT_EQ(live(domain).disks.at(0).alias, "disk0");
+  EXPECT_EQ(live(domain).host_devices.at(0).alias, "hostdev0");
+  EXPECT_EQ(config(domain).disks.at(0).alias, "");
+  restart();
+  const virDomainPtr same = keep(virDomainLookupByName(conn_, "web"));
+  EXPECT_EQ(live(same).disks.at(0).alias, "disk0") << "a later daemon knows it";
+  EXPECT_EQ(virDomainDetachDeviceAlias(same, "disk0", kLive), 0) << message();
+  EXPECT_EQ(detach(same, host_device("/dev/fuse"), kLive), VIR_ERR_OK) << message();
+  EXPECT_TRUE(daemon_.guest(same).given.empty());
+  EXPECT_EQ(config(same).disks.size(), 1u);
 }
 
 TEST_F(DevicesTest, MatchingByWhatIsGiven) {
@@ -287,10 +374,7 @@ TEST_F(DevicesTest, N5WhatCannotChangeLiveIsNamed) {
       {"<interface type='direct'><source dev='eth0'/></interface>", "source"},
       {nic("<target dev='lan7'/>"), "target"},
       {nic("<guest dev='web0'/>"), "guest"},
-      {nic("<ip address='10.0.0.9'/>"), "IP"},
-      {nic("<route address='10.1.0.0' prefix='16' gateway='10.0.0.1'/>"), "routes"},
-      {nic("<vlan><tag id='5'/></vlan>"), "vlan"},
-      {nic("<filterref filter='clean-traffic'/>"), "filterref"}};
+      {nic("<script path='/bin/true'/>"), "script"}};
   for (const auto& change : changes) {
     EXPECT_EQ(update(domain, change.first, kLive), VIR_ERR_OPERATION_UNSUPPORTED) << change.first;
     EXPECT_NE(message().find(change.second), std::string::npos) << message();
@@ -298,6 +382,72 @@ TEST_F(DevicesTest, N5WhatCannotChangeLiveIsNamed) {
   EXPECT_EQ(live(domain), was);
   EXPECT_EQ(update(domain, nic(mac(9)), kLive), VIR_ERR_DEVICE_MISSING);
   for (const auto& change : changes) EXPECT_EQ(update(domain, change.first, kConfig), VIR_ERR_OK) << message();
+}
+
+TEST_F(DevicesTest, N5AddressesRoutesAndVlansChangeLive) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, nic(mac(1)), kBoth), VIR_ERR_OK);
+  const std::string more =
+      "<ip address='10.0.0.9' prefix='24'/><route address='10.1.0.0' prefix='16' gateway='10.0.0.1'/>"
+      "<vlan><tag id='5'/></vlan>";
+  ASSERT_EQ(update(domain, nic(more), kLive), VIR_ERR_OK) << message();
+  const auto& inside = daemon_.guest(domain).interfaces.at(0);
+  EXPECT_EQ(inside.ips.size(), 1u);
+  EXPECT_EQ(inside.routes.size(), 1u);
+  EXPECT_TRUE(inside.vlan);
+  // A filter needs its daemon; without one nothing has changed.
+  EXPECT_EQ(update(domain, nic(more + "<filterref filter='clean-traffic'/>"), kLive), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_FALSE(live(domain).interfaces.at(0).filter);
+  EXPECT_NE(daemon_.guest(domain).interfaces.at(0).link_up, false);
+}
+
+TEST_F(DevicesTest, AnAddressThatARunningDomainHasIsRefused) {
+  const virDomainPtr one = running("one"), two = running("two");
+  const std::string address = "<ip address='10.0.0.2' prefix='24'/>";
+  ASSERT_EQ(attach(one, nic(mac(1) + address), kLive), VIR_ERR_OK);
+  EXPECT_EQ(attach(two, nic(mac(2) + address), kLive), VIR_ERR_OPERATION_FAILED);
+  EXPECT_NE(message().find("'10.0.0.2' is that of domain 'one'"), std::string::npos) << message();
+  EXPECT_TRUE(daemon_.guest(two).interfaces.empty());
+  EXPECT_EQ(attach(two, nic(mac(2) + address, "br1"), kLive), VIR_ERR_OK) << "another bridge: " << message();
+  EXPECT_EQ(update(two, nic(mac(2) + address), kLive), VIR_ERR_OPERATION_FAILED) << "it would come to the first's";
+  EXPECT_EQ(attach(two, nic(mac(3) + address + "<vlan><tag id='5'/></vlan>"), kLive), VIR_ERR_OK) << message();
+}
+
+TEST_F(DevicesTest, FilesystemsComeChangeAndGoWhileItRuns) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, filesystem("/data"), kBoth), VIR_ERR_OK) << message();
+  EXPECT_EQ(live(domain).filesystems.at(1).alias, "fs1") << "fs0 is the root";
+  EXPECT_EQ(config(domain).filesystems.at(1).alias, "");
+  EXPECT_EQ(daemon_.guest(domain).filesystems.size(), 2u);
+  EXPECT_EQ(attach(domain, filesystem("/data", "/other"), kLive), VIR_ERR_OPERATION_FAILED) << "the place is taken";
+  ASSERT_EQ(update(domain, filesystem("/data", "/other"), kBoth), VIR_ERR_OK) << message();
+  EXPECT_EQ(daemon_.guest(domain).filesystems.at(1).source, "/other");
+  EXPECT_EQ(live(domain).filesystems.at(1).alias, "fs1");
+  EXPECT_EQ(config(domain).filesystems.at(1).source, "/other");
+  const auto was = live(domain);
+  restart();
+  const virDomainPtr again = keep(virDomainLookupByName(conn_, "web"));
+  EXPECT_EQ(live(again), was);
+  ASSERT_EQ(code(virDomainDetachDeviceAlias(again, "fs1", kLive)), VIR_ERR_OK) << message();
+  EXPECT_EQ(daemon_.guest(again).filesystems.size(), 1u);
+  EXPECT_EQ(detach(again, filesystem("/data"), kLive), VIR_ERR_OPERATION_FAILED);
+  EXPECT_EQ(detach(again, filesystem("/data"), kConfig), VIR_ERR_OK);
+  EXPECT_EQ(config(again).filesystems.size(), 1u);
+}
+
+TEST_F(DevicesTest, AFilesystemThatCannotChangeLeavesBothDefinitionsAsTheyWere) {
+  const virDomainPtr domain = running("web");
+  ASSERT_EQ(attach(domain, filesystem("/data"), kBoth), VIR_ERR_OK);
+  const auto was_live = live(domain), was_config = config(domain);
+  daemon_.guest(domain).refuse_links = true;
+  EXPECT_EQ(attach(domain, filesystem("/more"), kBoth), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_EQ(update(domain, filesystem("/data", "/other"), kBoth), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_EQ(detach(domain, filesystem("/data"), kBoth), VIR_ERR_SYSTEM_ERROR);
+  EXPECT_EQ(live(domain), was_live);
+  EXPECT_EQ(config(domain), was_config);
+  restart();
+  const virDomainPtr again = keep(virDomainLookupByName(conn_, "web"));
+  EXPECT_EQ(live(again), was_live) << "nor does a file tell otherwise";
 }
 
 TEST_F(DevicesTest, ConfigOfDisksAndFilesystemsCanBeUpdated) {

@@ -24,6 +24,7 @@ class DaemonInProcess {
   void restart();
   virConnectPtr connect(bool read_only = false) const;
   const driver::Paths& paths() const { return paths_; }
+  const rpc::ProcedureTable& table() const { return daemon_->table(); }
   MemoryBackend::World& world() { return *world_; }
   Guest& guest(virDomainPtr domain) { return *world_->guests.at(static_cast<int>(virDomainGetID(domain))); }
 

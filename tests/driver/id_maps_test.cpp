@@ -5,18 +5,35 @@
 
 namespace {
 
-using driver::choose_ids;
+using driver::id_sources;
 using driver::IdRange;
 using driver::parse_subids;
-using Ranges = std::vector<IdRange>;
+using driver::Subids;
+using Ranges = driver::IdRanges;
+
+std::optional<std::uint32_t> choose_ids(const Ranges& uids, const Ranges& gids, const Ranges& taken,
+                                        std::uint32_t count) {
+  return driver::choose_ids({uids, gids, taken}, count);
+}
 
 TEST(Subids, TheUsersByNameOrNumber) {
   const char* text =
       "joe:100000:65536\nroot:200000:1000\n\n# comment\nroot:300000\n0:400000:10\nroot:x:10\nroot:1:0\nrooty:7:7\n"
       "root:4294967290:100";
-  EXPECT_EQ(parse_subids(text, "root", 0), (Ranges{{200000, 1000}, {400000, 10}, {4294967290, 5}}));
-  EXPECT_EQ(parse_subids(text, "joe", 1000), (Ranges{{100000, 65536}}));
-  EXPECT_EQ(parse_subids("", "joe", 1000), Ranges{});
+  EXPECT_EQ(parse_subids(text, "root", 0),
+            (Subids{{{200000, 1000}, {400000, 10}, {4294967290, 5}}, {{100000, 65536}, {7, 7}}}));
+  EXPECT_EQ(parse_subids(text, "joe", 1000).own, (Ranges{{100000, 65536}}));
+  EXPECT_EQ(parse_subids("", "joe", 1000), Subids{});
+}
+
+TEST(Subids, WhoHasNoneGetsWhatIsKeptForContainersAndNobodyElseHas) {
+  const Subids nobody, joes{{}, {{524288, 65536}}};
+  EXPECT_EQ(driver::choose_ids(id_sources(nobody, nobody), 65536), 524288U);
+  EXPECT_EQ(driver::choose_ids(id_sources(joes, nobody), 65536), 524288U + 65536);
+  EXPECT_EQ(driver::choose_ids(id_sources(nobody, joes), 65536), 524288U + 65536);
+  const Subids own{{{100000, 65536}}, {}};
+  EXPECT_EQ(driver::choose_ids(id_sources(own, own), 65536), 100000U);
+  EXPECT_EQ(driver::choose_ids(id_sources(own, nobody), 65536), std::nullopt) << "one file gives them, the other not";
 }
 
 TEST(ChooseIds, LowestFreeInBothFiles) {

@@ -44,6 +44,14 @@ class MemoryRunning : public container::Running {
   void suspend() override { guest_->frozen = true; }
   void resume() override { guest_->frozen = false; }
   bool suspended() const override { return guest_->frozen; }
+  void change_devices(const domain_xml::DomainDefinition&, const domain_xml::DomainDefinition& after) override {
+    guest_->require_obedient();
+    guest_->given = container::given_devices(after);
+  }
+  void change_filesystems(const domain_xml::DomainDefinition&, const domain_xml::DomainDefinition& after) override {
+    guest_->require_obedient();
+    guest_->filesystems = after.filesystems;
+  }
   void kill() override { guest_->exit = ExitRecord{container::ExitCause::Exited, 9}; }
   void clean_up() noexcept override {
     const std::scoped_lock lock(world_->mutex);
@@ -57,7 +65,7 @@ class MemoryRunning : public container::Running {
     if (guest_->has_initctl) guest_->runlevels += runlevel;
     return guest_->has_initctl;
   }
-  bool init_is_systemd() const override { return guest_->systemd; }
+  container::InitKind init_kind() const override { return guest_->init_kind; }
   base::Fd open_console(std::size_t) override {
     auto [ours, theirs] = base::socket_pair(SOCK_STREAM);
     base::write_all(ours.get(), "hello from memory\n", 18, "console");
@@ -91,6 +99,13 @@ class MemoryRunning : public container::Running {
   }
   std::vector<container::GuestLink> guest_links() const override { return guest_->links_inside; }
   std::string hostname() const override { return guest_->hostname; }
+  container::GuestFiles guest_files() const override { return guest_->files; }
+  std::vector<container::GuestMount> file_systems() const override { return guest_->file_systems; }
+  std::vector<container::GuestMount> measured_file_systems() const override { return guest_->file_systems; }
+  unsigned freeze_file_systems(const std::vector<std::string>&) override { return 0; }
+  unsigned thaw_file_systems(const std::vector<std::string>&) override { return 0; }
+  void trim_file_systems(const std::vector<std::string>&, std::uint64_t) override {}
+  void set_password(const std::string& user, const std::string& hash) override { guest_->passwords[user] = hash; }
   cgroup::Limits limits() const override { return guest_->limits; }
   std::string supervisor_cpus() const override { return guest_->supervisor_cpus; }
 
@@ -124,7 +139,7 @@ domain_xml::HostCapabilities MemoryBackend::capabilities() const {
 }
 
 driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition& definition,
-                                              const container::LinksMade& links_made) {
+                                              const container::StartSteps& steps, const std::vector<base::Fd>&) {
   auto guest = std::make_shared<Guest>();
   {
     const std::scoped_lock lock(world_->mutex);
@@ -141,7 +156,8 @@ driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition
   for (auto& interface : live.interfaces) interface = guest->add(interface);
   std::vector<std::string> host_ends;
   for (const auto& interface : live.interfaces) host_ends.push_back(interface.target_dev);
-  links_made(host_ends);
+  steps.links_made(host_ends);
+  steps.prepared({.supervisor_pid = guest->id, .host_links = host_ends}, live);
   auto running = std::make_unique<MemoryRunning>(loop_, world_, guest);
   return {std::move(running), std::move(live)};
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "container/given_devices.hpp"
 #include "driver/backend.hpp"
 
 namespace test {
@@ -20,7 +21,7 @@ struct Guest {
   int id = 0;
   bool frozen = false;
   bool has_initctl = false;
-  bool systemd = false;
+  container::InitKind init_kind = container::InitKind::Plain;
   std::optional<container::ExitRecord> exit;
   std::vector<int> signals;
   std::string runlevels;
@@ -28,10 +29,15 @@ struct Guest {
   std::string supervisor_cpus;
   bool refuse_limits = false;
   cgroup::Usage usage{.cpu_ns = 5, .memory_bytes = 4096};
-  std::vector<domain_xml::Interface> interfaces;  // as they run
+  std::vector<domain_xml::Interface> interfaces;    // as they run
+  std::vector<container::GivenDevice> given;        // disks and host devices
+  std::vector<domain_xml::Filesystem> filesystems;  // once they have changed
   std::vector<container::GuestLink> links_inside;
   std::optional<container::Traffic> traffic_inside;  // of its links that have no end on the host
   std::string hostname = "inside";
+  container::GuestFiles files;
+  std::vector<container::GuestMount> file_systems;
+  std::map<std::string, std::string> passwords;
   unsigned links_made = 0;
   bool refuse_links = false;
   void require_obedient() const;
@@ -58,7 +64,9 @@ class MemoryBackend : public driver::Backend {
   std::string type() const override { return "LXC"; }
   unsigned long version() const override { return 6001000; }
   domain_xml::HostCapabilities capabilities() const override;
-  Started start(const domain_xml::DomainDefinition& definition, const container::LinksMade& links_made) override;
+  std::string security_model() const override { return "none"; }
+  Started start(const domain_xml::DomainDefinition& definition, const container::StartSteps& steps,
+                const std::vector<base::Fd>& given) override;
   std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                             const container::RunningFacts& facts) override;
   std::vector<container::Neighbor> neighbors() const override { return world_->neighbors; }

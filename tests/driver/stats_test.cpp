@@ -155,12 +155,12 @@ TEST_F(StatsTest, GroupsAreChosen) {
 
 TEST_F(StatsTest, UnknownGroupsAreAnErrorOnlyWhenEnforced) {
   start(domain_xml("web"));
-  const unsigned unknown = VIR_DOMAIN_STATS_PERF | VIR_DOMAIN_STATS_IOTHREAD | VIR_DOMAIN_STATS_DIRTYRATE | 1U << 30;
+  const unsigned unknown = VIR_DOMAIN_STATS_MEMORY | VIR_DOMAIN_STATS_IOTHREAD | VIR_DOMAIN_STATS_DIRTYRATE | 1U << 30;
   const Bulk bulk = all(unknown | VIR_DOMAIN_STATS_STATE);
   ASSERT_EQ(bulk.count, 1) << virGetLastErrorMessage();
   EXPECT_EQ(bulk.records[0].size(), 2U);
-  EXPECT_EQ(all(VIR_DOMAIN_STATS_PERF).records[0].size(), 0U);
-  for (const unsigned group : {VIR_DOMAIN_STATS_PERF, VIR_DOMAIN_STATS_IOTHREAD}) {
+  EXPECT_EQ(all(VIR_DOMAIN_STATS_IOTHREAD).records[0].size(), 0U);
+  for (const unsigned group : {VIR_DOMAIN_STATS_DIRTYRATE, VIR_DOMAIN_STATS_IOTHREAD}) {
     EXPECT_EQ(all(group, kEnforce).count, -1);
     EXPECT_EQ(last_code(), VIR_ERR_ARGUMENT_UNSUPPORTED);
   }

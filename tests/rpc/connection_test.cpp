@@ -136,5 +136,127 @@ TEST(ConnectionTest, ClientsAreLimitedAndCounted) {
   server.on_loop([&] { EXPECT_EQ(counts, (std::vector<std::size_t>{1, 2, 1, 2})); });
 }
 
+TEST(ConnectionTest, WhoDoesNotAuthenticateIsDropped) {
+  rpc::ServerLimits limits;
+  limits.time_to_authenticate = 50ms;
+  TestServer server(limits);
+  server.authenticate = false;
+  server.start();
+  RawClient silent = server.connect();
+  EXPECT_TRUE(silent.closed_by_server());
+}
+
+TEST(ConnectionTest, AnonymousClientsSendSmallPackets) {
+  TestServer server;
+  server.authenticate = false;
+  server.table.on<rpc::proc::AuthList>(rpc::Run::Inline, [](rpc::Call& call, const rpc::Nothing&) {
+    call.connection->mark_authenticated();
+    return rpc::AuthListRet{};
+  });
+  server.start();
+  const auto header = [](const RawClient& client) { return client.call_header(rpc::kRemoteProgram, 66); };
+  RawClient large = server.connect();
+  // Its beginning is enough.
+  large.send_bytes(rpc::format_packet(header(large), std::string(64 * 1024, '\0')).substr(0, 28));
+  EXPECT_TRUE(large.closed_by_server());
+  RawClient known = server.connect();
+  known.send(header(known));
+  EXPECT_TRUE(known.expect().header.is(rpc::NetMessageStatus::Ok));
+  known.send(header(known), std::string(512 * 1024, '\0'));
+  EXPECT_TRUE(known.expect().header.is(rpc::NetMessageStatus::Ok));
+}
+
+TEST(ConnectionTest, ReadOnlyClientsSendNoLargePackets) {
+  TestServer server;
+  server.start();
+  RawClient client = server.connect(rpc::SocketAccess::ReadOnly);
+  client.open();
+  const auto header = client.call_header(rpc::kRemoteProgram, 16);
+  client.send_bytes(rpc::format_packet(header, std::string(256 * 1024, '\0')).substr(0, 28));
+  EXPECT_TRUE(client.closed_by_server());
+}
+
+TEST(ConnectionTest, StreamsAreLimited) {
+  struct Silent : rpc::StreamPeer {
+    void opened(rpc::Stream&) override {}
+    std::size_t on_data(std::string_view bytes) override { return bytes.size(); }
+    void on_can_send() override {}
+    void on_finish() override {}
+    void on_abort() override {}
+  };
+  rpc::ServerLimits limits;
+  limits.max_client_streams = 2;
+  TestServer server(limits);
+  server.table.on<rpc::proc::DomainOpenConsole>(rpc::Run::Inline,
+                                                [](rpc::Call& call, const rpc::DomainOpenConsoleArgs&) {
+                                                  call.stream_peer = std::make_unique<Silent>();
+                                                  return rpc::Nothing{};
+                                                });
+  server.start();
+  RawClient client = server.connect_open();
+  client.ask<rpc::proc::DomainOpenConsole>();
+  client.ask<rpc::proc::DomainOpenConsole>();
+  client.call<rpc::proc::DomainOpenConsole>();
+  EXPECT_EQ(client.expect_error().code, 29);
+  RawClient other = server.connect_open();
+  other.ask<rpc::proc::DomainOpenConsole>();
+}
+
+TEST(ConnectionTest, TheGuardDecidesWhenItLikes) {
+  std::vector<std::function<void(const base::Error*)>> waiting;
+  std::atomic<int> ran = 0;
+  TestServer server;
+  server.table.on<Create>(rpc::Run::Worker, [&](rpc::Call& call, const rpc::DomainCreateArgs& args) {
+    EXPECT_EQ(args.dom.name, "here");
+    EXPECT_EQ(*std::static_pointer_cast<const int>(call.granted), 5);
+    ++ran;
+    return rpc::Nothing{};
+  });
+  server.guard = [&](rpc::Call& call, const rpc::ProcedureInfo& info, std::string_view, auto decided) {
+    if (info.number != Create::kNumber) return decided(nullptr);
+    call.granted = std::make_shared<const int>(5);
+    waiting.push_back(std::move(decided));
+  };
+  server.start();
+  RawClient client = server.connect_open();
+  const rpc::DomainCreateArgs args{{"here", {}, -1}};
+  const auto serial = client.call<Create>(args);
+  client.call<rpc::proc::ConnectGetType>();
+  EXPECT_EQ(client.expect_error().code, 3) << "answered meanwhile";
+  EXPECT_EQ(ran, 0);
+  server.on_loop([&] { std::exchange(waiting, {}).at(0)(nullptr); });
+  EXPECT_EQ(client.expect().header.serial, serial);
+  EXPECT_EQ(ran, 1);
+  client.call<Create>(args);
+  EXPECT_TRUE(eventually([&] {
+    bool asked = false;
+    server.on_loop([&] { asked = !waiting.empty(); });
+    return asked;
+  }));
+  server.on_loop([&] {
+    const base::Error error(base::Code::AccessDenied, base::From::Access, "no");
+    std::exchange(waiting, {}).at(0)(&error);
+  });
+  EXPECT_EQ(client.expect_error().code, 88);
+  EXPECT_EQ(ran, 1);
+  // The client leaves before the answer, which the server may notice before or after it: both are fine.
+  client.call<Create>(args);
+  EXPECT_TRUE(eventually([&] {
+    bool asked = false;
+    server.on_loop([&] { asked = !waiting.empty(); });
+    return asked;
+  }));
+  client.disconnect();
+  EXPECT_TRUE(eventually([&] {
+    bool gone = false;
+    server.on_loop([&] {
+      if (!waiting.empty()) std::exchange(waiting, {}).at(0)(nullptr);
+      gone = server.server().connection_count() == 0;
+    });
+    return gone;
+  }));
+  EXPECT_LE(ran, 2);
+}
+
 }  // namespace
 }  // namespace rpc_test

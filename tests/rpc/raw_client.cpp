@@ -31,6 +31,14 @@ base::Fd unix_socket() {
 
 }  // namespace
 
+RawClient RawClient::connect(const std::string& path) {
+  base::Fd socket = unix_socket();
+  const sockaddr_un address = address_of(path);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
+    base::fail_errno(base::Code::SystemError, "cannot connect to '", path, "'");
+  return RawClient(std::move(socket));
+}
+
 RawClient::RawClient(base::Fd socket) : socket_(std::move(socket)) {}
 
 void RawClient::send_bytes(std::string_view bytes) {
@@ -149,6 +157,7 @@ std::string TestServer::path(rpc::SocketAccess access) const {
 
 void TestServer::start() {
   server_ = std::make_unique<rpc::Server>(loop_, table, limits_);
+  server_->guard = guard;
   server_->on_connection = [this](rpc::Connection& connection) {
     if (authenticate) connection.mark_authenticated();
     if (on_connection) on_connection(connection);
@@ -174,11 +183,7 @@ void TestServer::on_loop(const std::function<void()>& work) {
 }
 
 RawClient TestServer::connect(rpc::SocketAccess access) {
-  base::Fd socket = unix_socket();
-  const sockaddr_un address = address_of(path(access));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
-    base::fail_errno(base::Code::SystemError, "cannot connect");
-  return RawClient(std::move(socket));
+  return RawClient::connect(path(access));
 }
 
 void add_hostname(TestServer& server, rpc::Run where) {

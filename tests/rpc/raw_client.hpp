@@ -40,6 +40,8 @@ T decoded(const std::string& bytes) {
 class RawClient {
  public:
   explicit RawClient(base::Fd socket);
+  /// To the socket at `path`. Throws SystemError.
+  static RawClient connect(const std::string& path);
 
   void send_bytes(std::string_view bytes);
   /// A byte with a descriptor, as they follow packets that announce them.
@@ -90,6 +92,7 @@ class TestServer {
   rpc::ProcedureTable table;
   bool authenticate = true;
   std::function<void(rpc::Connection&)> on_connection;
+  rpc::Guard guard;
 
   void start();
   /// Runs on the loop thread and waits for it.

@@ -93,6 +93,21 @@ class RelayTest : public testing::Test {
     return {mine, call.header.answer(NetMessageType::Stream, NetMessageStatus::Continue)};
   }
 
+  /// An event's message is a number and what it tells; here some text.
+  static void send_event(RawClient& daemon, std::int32_t number, const std::string& text) {
+    rpc::PacketHeader event;
+    event.program = rpc::kRemoteProgram;
+    event.procedure = rpc::event::NetworkEventLifecycle::kNumber;
+    event.type = static_cast<std::int32_t>(NetMessageType::Message);
+    daemon.send(event, encoded(rpc::ConnectNetworkEventRegisterAnyRet{number}) + text);
+  }
+  static std::pair<std::int32_t, std::string> expect_event(RawClient& client) {
+    const Received got = client.expect();
+    EXPECT_TRUE(got.header.is(NetMessageType::Message));
+    rpc::Decoder in(got.payload);
+    return {static_cast<std::int32_t>(in.get_u32()), std::string(got.payload.substr(4))};
+  }
+
   std::mutex mutex;
   std::deque<RawClient> ends;
   std::size_t accepted = 0;
@@ -187,16 +202,60 @@ TEST_F(RelayTest, AnEventPasses) {
   welcome(daemon);
   answer(daemon, expect_call<proc::ConnectNetworkEventRegisterAny>(daemon),
          encoded(rpc::ConnectNetworkEventRegisterAnyRet{3}));
-  rpc::PacketHeader event;
-  event.program = rpc::kRemoteProgram;
-  event.procedure = rpc::event::NetworkEventLifecycle::kNumber;
-  event.type = static_cast<std::int32_t>(NetMessageType::Message);
-  event.serial = 1;
-  daemon.send(event, "1234");
-  EXPECT_TRUE(client.expect().header.is(NetMessageType::Reply));
-  const Received got = client.expect();
-  EXPECT_EQ(got.header, event);
-  EXPECT_EQ(got.payload, "1234");
+  EXPECT_EQ(decoded<rpc::ConnectNetworkEventRegisterAnyRet>(client.expect().payload).callbackID, 0);
+  send_event(daemon, 4, "another's");
+  send_event(daemon, 3, "its content");
+  EXPECT_EQ(expect_event(client), (std::pair<std::int32_t, std::string>(0, "its content")));
+}
+
+TEST_F(RelayTest, WhatADaemonThatCameBackIsAskedAgain) {
+  RawClient client = start();
+  const rpc::ConnectNetworkEventRegisterAnyArgs wanted{.eventID = 0};
+  client.call<proc::ConnectNetworkEventRegisterAny>(wanted);
+  {
+    RawClient& daemon = upstream();
+    welcome(daemon);
+    answer(daemon, expect_call<proc::ConnectNetworkEventRegisterAny>(daemon),
+           encoded(rpc::ConnectNetworkEventRegisterAnyRet{3}));
+    EXPECT_EQ(decoded<rpc::ConnectNetworkEventRegisterAnyRet>(client.expect().payload).callbackID, 0);
+    daemon.disconnect();
+  }
+  // By nobody's call: the client may be waiting for nothing but the event.
+  RawClient& again = upstream();
+  welcome(again);
+  const Received asked = expect_call<proc::ConnectNetworkEventRegisterAny>(again);
+  EXPECT_EQ(asked.payload, encoded(wanted));
+  answer(again, asked, encoded(rpc::ConnectNetworkEventRegisterAnyRet{8}));
+  send_event(again, 3, "the number of before");
+  send_event(again, 8, "it is there again");
+  EXPECT_EQ(expect_event(client), (std::pair<std::int32_t, std::string>(0, "it is there again")));
+  client.call<proc::ConnectNetworkEventDeregisterAny>(rpc::ConnectNetworkEventDeregisterAnyArgs{0});
+  const Received ended = expect_call<proc::ConnectNetworkEventDeregisterAny>(again);
+  EXPECT_EQ(decoded<rpc::ConnectNetworkEventDeregisterAnyArgs>(ended.payload).callbackID, 8);
+  answer(again, ended);
+  EXPECT_TRUE(client.expect().header.is(NetMessageStatus::Ok));
+  client.call<proc::ConnectNetworkEventDeregisterAny>(rpc::ConnectNetworkEventDeregisterAnyArgs{0});
+  const Received unknown = expect_call<proc::ConnectNetworkEventDeregisterAny>(again);
+  EXPECT_EQ(decoded<rpc::ConnectNetworkEventDeregisterAnyArgs>(unknown.payload).callbackID, -1);
+}
+
+TEST_F(RelayTest, ADaemonThatStaysAwayIsLookedForUntilItIsThere) {
+  RawClient client = start();
+  client.call<proc::ConnectSecretEventRegisterAny>();
+  {
+    RawClient& daemon = upstream();
+    welcome(daemon);
+    answer(daemon, expect_call<proc::ConnectSecretEventRegisterAny>(daemon),
+           encoded(rpc::ConnectSecretEventRegisterAnyRet{1}));
+    client.expect();
+    absent = true;
+    daemon.disconnect();
+  }
+  EXPECT_EQ(client.ask<proc::ConnectGetHostname>().hostname, "here");
+  absent = false;
+  RawClient& again = upstream();
+  welcome(again);
+  expect_call<proc::ConnectSecretEventRegisterAny>(again);
 }
 
 TEST_F(RelayTest, ADaemonThatHangsUpFailsItsCallsAlone) {

@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <latch>
+#include <thread>
 
 namespace rpc {
 namespace {
@@ -31,11 +35,49 @@ TEST(WorkerPoolTest, HighPriorityPassesBlockedWorkers) {
   release.set_value();
 }
 
+/// A thread that nobody joined keeps its stack.
+TEST(WorkerPoolTest, WorkersThatCameForThoseWhoWaitLeaveNothing) {
+  const auto mappings = [] {
+    std::ifstream maps("/proc/self/maps");
+    return std::count(std::istreambuf_iterator<char>(maps), {}, '\n');
+  };
+  WorkerPool pool(1, 0);
+  long before = 0;
+  for (int i = 0; i < 200; ++i) {
+    if (i == 50) before = mappings();
+    std::promise<void> answer, done;
+    pool.submit(Priority::Ordinary, [&] {
+      const WorkerPool::Waiting waiting;
+      answer.get_future().wait();
+      done.set_value();
+    });
+    pool.submit(Priority::Ordinary, [&] { answer.set_value(); });
+    ASSERT_EQ(done.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  }
+  EXPECT_LT(mappings(), before + 50);
+}
+
 TEST(WorkerPoolTest, AllWorkersRunAtOnce) {
+  std::latch together(5);  // outlives the workers, which look at it once more
   WorkerPool pool(3, 2);
-  std::latch together(5);
   for (int i = 0; i < 5; ++i) pool.submit(Priority::High, [&] { together.arrive_and_wait(); });
   together.wait();
+}
+
+TEST(WorkerPoolTest, LimitsChangeWhileItWorks) {
+  WorkerPool pool(2, 1);
+  EXPECT_EQ(pool.figures().running, 0u) << "threads start when first needed";
+  pool.set_limits({4, 6, 1});
+  EXPECT_EQ(pool.figures().running, 4u);
+  std::latch together(6);
+  for (int i = 0; i < 6; ++i) pool.submit(Priority::Ordinary, [&] { together.arrive_and_wait(); });
+  together.wait();
+  pool.set_limits({0, 1, 0});
+  while (pool.figures().running > 1) std::this_thread::yield();
+  std::promise<void> done;
+  pool.submit(Priority::High, [&] { done.set_value(); });
+  EXPECT_EQ(done.get_future().wait_for(std::chrono::seconds(5)), std::future_status::ready);
+  EXPECT_EQ(pool.figures().limits, (WorkerLimits{0, 1, 0}));
 }
 
 TEST(WorkerPoolTest, FinishRunsWhatWasSubmittedAndTakesNoMore) {

@@ -62,6 +62,11 @@ std::string Console::text() const {
   return state_->text;
 }
 
+std::size_t Console::size() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->text.size();
+}
+
 bool Console::wait_for(const std::string& text, Milliseconds limit) const {
   std::unique_lock lock(state_->mutex);
   return state_->changed.wait_for(lock, limit, [&] { return state_->text.find(text) != std::string::npos; });

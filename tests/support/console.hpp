@@ -22,6 +22,8 @@ class Console {
   ~Console();
 
   std::string text() const;
+  /// How much of it there is.
+  std::size_t size() const;
   bool wait_for(const std::string& text, Milliseconds limit = patience()) const;
   void type(const std::string& keys);
   /// Waits until the other side has ended the stream, by finishing or by an error.

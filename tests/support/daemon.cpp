@@ -70,7 +70,7 @@ Daemon::~Daemon() {
 void Daemon::start() {
   while (ending) ::pause();
   const std::string log = root_ + "/daemon.out";
-  const std::string path = program();
+  const std::string& path = program_;
   std::vector<std::string> words = entrance_;
   words.insert(words.end(), {path, "--root", root_});
   words.insert(words.end(), options_.begin(), options_.end());

@@ -20,6 +20,8 @@ class Daemon {
 
   /// Spawns the daemon and waits until it accepts connections. Throws with the end of its log otherwise.
   void start();
+  /// Another build from the next start() on.
+  void use(const std::string& path) { program_ = path; }
   /// SIGTERM and wait; containers stay. The exit code, or 128 + signal.
   int stop();
   /// SIGKILL and wait.
@@ -44,7 +46,7 @@ class Daemon {
   static std::string program();
 
  private:
-  std::string root_;
+  std::string root_, program_ = program();
   std::vector<std::string> options_, entrance_;
   pid_t pid_ = -1;
 };

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string>
+#include <string_view>
 
 #include "support/events.hpp"
 #include "support/host.hpp"
@@ -18,7 +20,10 @@
 
 namespace {
 
-/// Fewer finished tests than this in an unfiltered run mean that the suite proved nothing, whatever the reasons to skip
+/// Whether nobody chose among the tests.
+bool whole_run = false;
+
+/// Fewer finished tests than this in such a run mean that the suite proved nothing, whatever the reasons to skip
 /// were.
 constexpr int kLeastTests = 150;
 
@@ -28,18 +33,37 @@ class WholeRun : public testing::Environment {
     EXPECT_TRUE(support::host().tear_down(problem)) << problem;
     const auto& run = *testing::UnitTest::GetInstance();
     const int done = run.successful_test_count() + run.failed_test_count();
-    const bool whole = run.test_to_run_count() == run.total_test_count();
-    const int least = whole ? kLeastTests : 1;
+    const int least = whole_run ? kLeastTests : 1;
     EXPECT_GE(done, least) << run.skipped_test_count() << " tests were skipped";
     std::printf("[ SYSTEM   ] %s: %d passed, %d failed, %d skipped\n", support::host().uri().c_str(),
                 run.successful_test_count(), run.failed_test_count(), run.skipped_test_count());
   }
 };
 
+/// The machines under emulation are for what a host's cgroup layout, systemd, kernel and libvirt decide. What is the
+/// same on every host has its file in tests/system/anywhere: the wire, documents, the books of domains, other daemons'
+/// packets, links of containers beyond the plain ones. They leave that out, being ten times slower, by
+/// LXCELL_TEST_ONLY_HOST in their environment.
+void leave_out_what_is_the_same_anywhere() {
+  std::string names;
+  const auto& all = *testing::UnitTest::GetInstance();
+  for (int i = 0; i < all.total_test_suite_count(); ++i) {
+    const testing::TestSuite& suite = *all.GetTestSuite(i);
+    for (int j = 0; j < suite.total_test_count(); ++j) {
+      const testing::TestInfo& test = *suite.GetTestInfo(j);
+      const bool anywhere = std::string_view(test.file()).find("/system/anywhere/") != std::string_view::npos;
+      if (anywhere) names += (names.empty() ? "" : ":") + (std::string(suite.name()) + ".") + test.name();
+    }
+  }
+  testing::GTEST_FLAG(filter) = "-" + names;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
   testing::InitGoogleTest(&count, words);
+  whole_run = testing::GTEST_FLAG(filter) == "*";
+  if (whole_run && std::getenv("LXCELL_TEST_ONLY_HOST") != nullptr) leave_out_what_is_the_same_anywhere();
   if (testing::GTEST_FLAG(list_tests)) return RUN_ALL_TESTS();
   if (geteuid() != 0) {
     std::fprintf(stderr, "the system tests start containers and must run as root\n");

@@ -16,6 +16,7 @@
 #include "support/host.hpp"
 #include "support/leaks.hpp"
 #include "support/libvirtd.hpp"
+#include "support/polkit.hpp"
 
 namespace support {
 
@@ -73,6 +74,7 @@ void clean_up_at_interruption() {
   std::fprintf(stderr, "[ WATCHDOG ] interrupted; cleaning up\n");
   Daemon::end_all();
   Libvirtd::end_all();
+  Polkit::end_all();
   if (Daemon* daemon = host().daemon()) {
     remove_traces(prefix());  // what the interrupted test started meanwhile
     umount2((daemon->root() + "/run").c_str(), MNT_DETACH);

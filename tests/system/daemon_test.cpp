@@ -20,9 +20,19 @@ TEST_F(DaemonTest, VersionAndHelp) {
   EXPECT_NE(version.text.find_first_of("0123456789"), std::string::npos) << version.text;
   const Output help = run({Daemon::program(), "--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* option :
-       {"--root", "--config", "--driver-name", "--daemon", "--pid-file", "--verbose", "--timeout", "--version"}) {
+  for (const char* option : {"--root", "--config", "--driver-name", "--daemon", "--pid-file", "--verbose", "--timeout",
+                             "--check-host", "--version"}) {
     EXPECT_NE(help.text.find(option), std::string::npos) << option;
+  }
+}
+
+TEST_F(DaemonTest, CheckHostSaysWhatThereIs) {
+  const Output check = run({Daemon::program(), "--check-host"});
+  EXPECT_EQ(check.status, 0) << check.text;
+  for (const char* item : {"namespace 'user' ", "file system 'proc' ", "link 'veth' ", "id-mapped mounts of "}) {
+    const auto at = check.text.find(item);
+    ASSERT_NE(at, std::string::npos) << item << check.text;
+    EXPECT_NE(check.text.substr(at, check.text.find('\n', at) - at).find(": PASS"), std::string::npos) << check.text;
   }
 }
 

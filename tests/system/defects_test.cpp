@@ -33,7 +33,7 @@ class Defects : public SystemTest {
   Rootfs root_;
 };
 
-TEST_F(Defects, D1_SchedulerParametersOfAShutOffDomain) {
+TEST_F(Defects, D1_S13_SchedulerParametersOfAShutOffDomain) {
   SKIP_ON_STOCK("the daemon crashes, even from a read-only client (D1)");
   DomainXml definition = xml("d1", root_);
   definition.elements = "  <cputune><shares>777</shares></cputune>\n";

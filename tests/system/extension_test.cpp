@@ -131,6 +131,48 @@ TEST_F(ExtensionTest, SeccompProfile) {
   EXPECT_EQ(status_value(init_pid(open), "Seccomp"), "0");
 }
 
+TEST_F(ExtensionTest, StrictProfile) {
+  auto definition = with("<lxcell:seccomp profile='strict'/>");
+  run_in_init(definition, "mount -t tmpfs none /mnt; echo mount $? &gt;/seen");
+  const Domain domain = define_and_start(definition);
+  ASSERT_TRUE(root_.wait_for("done"));
+  EXPECT_NE(root_.read("seen"), "mount 0\n");
+  EXPECT_EQ(status_value(init_pid(domain), "Seccomp"), "2");
+  EXPECT_EQ(status_value(init_pid(domain), "NoNewPrivs"), "1");
+}
+
+TEST_F(ExtensionTest, SeccompProfileInAFile) {
+  const std::string file = make_folder("profile") + "/web.json";
+  const auto profile = [&](const std::string& call) {
+    write_text(file, R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [")" + call +
+                         R"("], "action": "SCMP_ACT_ERRNO", "errnoRet": 5}]})");
+  };
+  profile("mkdirat\", \"mkdir");
+  auto definition = with("<lxcell:seccomp profile='" + file + "'/>");
+  run_in_init(definition, "mkdir /made 2&gt;/seen");
+  const Domain domain = define_and_start(definition);
+  ASSERT_TRUE(root_.wait_for("done"));
+  EXPECT_NE(root_.read("seen").find("Input/output error"), std::string::npos) << root_.read("seen");
+  EXPECT_FALSE(root_.has("made"));
+  EXPECT_EQ(xpath(dump(domain), "string(//*[local-name()='seccomp']/@profile)"), file);
+
+  ASSERT_EQ(virDomainDestroy(domain), 0);
+  root_.remove("done");
+  profile("chdir");  // its new content counts
+  ASSERT_EQ(virDomainCreate(domain), 0) << describe(last_failure());
+  ASSERT_TRUE(root_.wait_for("done"));
+  EXPECT_TRUE(root_.has("made"));
+
+  ASSERT_EQ(virDomainDestroy(domain), 0);
+  write_text(file, R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": []})");
+  EXPECT_EQ(virDomainCreate(domain), -1);
+  EXPECT_NE(last_failure().message.find("'" + file + "': it does not allow"), std::string::npos)
+      << describe(last_failure());
+  fs::remove(file);
+  EXPECT_EQ(virDomainCreate(domain), -1);
+  EXPECT_NE(last_failure().message.find("'" + file + "': No such file"), std::string::npos) << describe(last_failure());
+}
+
 TEST_F(ExtensionTest, AutomaticIdMapsNeverOverlapAndStay) {
   NEEDS_OWN_DAEMON();
   const std::string etc = host().daemon()->root() + "/etc";

@@ -3,12 +3,14 @@
 #include <signal.h>
 #include <sys/mount.h>
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "support/fixture.hpp"
+#include "support/perf.hpp"
 
 namespace {
 
@@ -64,6 +66,79 @@ class RestartTest : public testing::Test {
   std::unique_ptr<Daemon> daemon_;
   Connection connection_;
 };
+
+/// As a daemon leaves it that ended between making a link and writing its name down.
+TEST_F(RestartTest, AnInterfaceThatWasNotFinishedIsTakenAway) {
+  const Bridge bridge;
+  {
+    const Domain domain = start("half");
+    for (const char* mac : {"52:54:00:5c:00:01", "52:54:00:5c:00:02"})
+      ASSERT_TRUE(ok(virDomainAttachDevice(domain, bridge_interface(bridge.name(), mac).c_str())));
+    ASSERT_EQ(bridge.ports().size(), 2U);
+  }
+  connection_.reset();
+  daemon_->kill();
+  const std::string file = daemon_->state_folder() + "/" + own_name("restart-half") + ".status";
+  std::string text = read_text(file);
+  const std::string actual = "<guest actual='eth1'/>";
+  ASSERT_NE(text.find(actual), std::string::npos) << text;
+  write_text(file, text.erase(text.find(actual), actual.size()));
+  daemon_->start();
+  connect();
+  const Domain domain = find("half");
+  EXPECT_EQ(xpath(dump(domain), "count(//interface)"), "1");
+  EXPECT_EQ(enter_shell(domain, "ls /sys/class/net").text, "eth0\nlo\n");
+  EXPECT_TRUE(eventually([&] { return bridge.ports().size() == 1; }));
+}
+
+TEST_F(RestartTest, ALaterDaemonDetachesWhatAnEarlierHasMounted) {
+  const std::string source = make_folder("given");
+  {
+    const Domain domain = start("mount");
+    ASSERT_TRUE(ok(virDomainAttachDevice(domain, mount_filesystem(source, "/new/data").c_str())));
+    ASSERT_TRUE(ok(virDomainAttachDevice(domain, mount_filesystem(source, "/new/more").c_str())));
+  }
+  crash_and_restart();
+  const Domain domain = find("mount");
+  EXPECT_EQ(xpath(dump(domain), "count(//filesystem)"), "3");
+  ASSERT_TRUE(ok(virDomainDetachDevice(domain, mount_filesystem(source, "/new/data").c_str())));
+  EXPECT_EQ(enter_shell(domain, "grep -c ' /new/' /proc/self/mountinfo").text, "1\n");
+  EXPECT_FALSE(root_.has("new/data"));
+  EXPECT_TRUE(root_.has("new/more"));
+  ASSERT_TRUE(ok(virDomainDestroy(domain)));
+  EXPECT_FALSE(root_.has("new")) << "both daemons' mount points";
+}
+
+TEST_F(RestartTest, KillsDuringHotPlugLeaveNoUnknownLink) {
+  const Bridge bridge;
+  start("plug");
+  for (int round = 0; round < 8; ++round) {
+    std::atomic<int> attached = 0;
+    std::thread plugging([&] {
+      const Connection own(virConnectOpen(daemon_->uri().c_str()));
+      const Domain domain(virDomainLookupByName(own, own_name("restart-plug").c_str()));
+      const std::string xml = bridge_interface(bridge.name(), "52:54:00:5c:01:01");
+      while (virDomainAttachDevice(domain, xml.c_str()) == 0) {
+        ++attached;
+        if (virDomainDetachDevice(domain, xml.c_str()) != 0) break;
+      }
+    });
+    EXPECT_TRUE(eventually([&] { return attached > round; }));
+    connection_.reset();
+    daemon_->kill();
+    plugging.join();
+    daemon_->start();
+    connect();
+    const Domain domain = find("plug");
+    const std::string known = xpath(dump(domain), "count(//interface)");
+    EXPECT_TRUE(eventually([&] { return std::to_string(bridge.ports().size()) == known; })) << known;
+    EXPECT_EQ(enter_shell(domain, "ls /sys/class/net | grep -vx lo | wc -l").text, known + "\n");
+    const std::string xml = bridge_interface(bridge.name(), "52:54:00:5c:01:01");
+    if (known != "0") {
+      ASSERT_TRUE(ok(virDomainDetachDevice(domain, xml.c_str())));
+    }
+  }
+}
 
 TEST_F(RestartTest, LiveTuningSurvivesACrash) {
   {
@@ -139,7 +214,9 @@ TEST_F(RestartTest, PausedStaysPausedAndCanBeResumed) {
   crash_and_restart();
   const Domain domain = find("paused");
   ASSERT_EQ(state_of(domain), VIR_DOMAIN_PAUSED);
+  EXPECT_TRUE(is_frozen(domain));
   ASSERT_TRUE(ok(virDomainResume(domain)));
+  EXPECT_FALSE(is_frozen(domain)) << "and not by the name alone";
   EXPECT_EQ(state_of(domain), VIR_DOMAIN_RUNNING);
 }
 
@@ -238,7 +315,7 @@ TEST_F(RestartTest, BrokenDefinitionOnDiskHidesOnlyItself) {
   connect();
   EXPECT_TRUE(find("good"));
   EXPECT_FALSE(find("broken"));
-  fs::remove(daemon_->config_folder() + "/" + own_name("restart-broken") + ".xml");
+  fs::remove(daemon_->config_folder() + "/" + own_name("restart-broken") + ".xml.damaged");
 }
 
 TEST_F(RestartTest, KilledRightAfterDefineAndUndefine) {
@@ -316,6 +393,17 @@ TEST_F(RestartTest, OutOfMemoryIsToldAfterAdoption) {
   ASSERT_TRUE(root_.wait_for("killed"));
   EXPECT_TRUE(eventually([&] { return daemon_->output().find(line) != std::string::npos; })) << daemon_->output();
   EXPECT_EQ(state_of(find("oom")), VIR_DOMAIN_RUNNING);
+}
+
+TEST_F(RestartTest, PerfEventsAreCountedOn) {
+  if (!exists("/proc/sys/kernel/perf_event_paranoid")) GTEST_SKIP() << "this kernel has no perf events";
+  root_.set_init(": > /ready\nwhile [ ! -e /go ]; do usleep 5000; done\nwhile :; do /bin/busybox true; done\n");
+  ASSERT_TRUE(ok(set_perf_events(start("perf"), {{"page_faults", true}}, VIR_DOMAIN_AFFECT_LIVE)));
+  crash_and_restart();
+  const Domain domain = find("perf");
+  EXPECT_EQ(perf_events(domain), std::set<std::string>({"page_faults"}));
+  root_.write("go", "");
+  EXPECT_TRUE(eventually([&] { return perf_counts(domain)["page_faults"] > 0; }));
 }
 
 TEST_F(RestartTest, FullDiskLeavesThePreviousDefinition) {

@@ -101,7 +101,7 @@ TEST_F(SharingTest, ByPidAndByNamedNamespace) {
   shell("ip netns del " + name);
 }
 
-TEST_F(SharingTest, WithIdMaps) {
+TEST_F(SharingTest, N10_WithIdMaps) {
   SKIP_ON_STOCK("N10: it needs a private network for them");
   const Domain owner = create(plain("owner", root_, true));
   ASSERT_TRUE(root_.wait_ready());

@@ -335,6 +335,8 @@ TEST_F(NodeTest, MemoryAndProcessors) {
   unsigned long long cells[8];
   const int count = virNodeGetCellsFreeMemory(connection_, cells, 0, 8);
   ASSERT_GT(count, 0) << describe(last_failure());
+  for (int node = 1; node < count; ++node) EXPECT_TRUE(exists("/sys/devices/system/node/node" + std::to_string(node)));
+  EXPECT_FALSE(exists("/sys/devices/system/node/node" + std::to_string(count)));
   virNodeInfo info;
   ASSERT_TRUE(ok(virNodeGetInfo(connection_, &info)));
   EXPECT_LE(free_bytes / 1024, info.memory) << "no more is free than there is";

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <cstdio>
+#include <set>
+#include <sstream>
 #include <variant>
 #include <vector>
 
@@ -320,6 +322,51 @@ TEST_F(Tuning, G9_NumaNodesetIsEnforced) {
   EXPECT_TRUE(fails_with(VIR_ERR_INVALID_ARG, set_numa(domain, {{"numa_nodeset", std::string("x")}})));
   EXPECT_TRUE(fails_with(VIR_ERR_OPERATION_INVALID, set_numa(domain, {{"numa_mode", 1}})));
   ASSERT_TRUE(ok(set_numa(domain, {{"numa_nodeset", std::string("0")}})));
+}
+
+TEST_F(Tuning, PreferredAndInterleavedNodesAreThePolicyInside) {
+  SKIP_ON_STOCK("no numatune at run time (G9)");
+  if (!exists("/proc/self/numa_maps")) GTEST_SKIP() << "this kernel knows no NUMA";
+  root_.set_init(std::string("cat /proc/self/numa_maps >/policy\n") + init::kObedient);
+  const std::pair<const char*, const char*> modes[] = {{"preferred", "prefer:0 "}, {"interleave", "interleave:0 "}};
+  for (const auto& [mode, policy] : modes) {
+    DomainXml definition = xml("numa", root_);
+    definition.elements = std::string("  <numatune><memory mode='") + mode + "' nodeset='0'/></numatune>\n";
+    const Domain domain = create(definition);
+    ASSERT_TRUE(root_.wait_ready());
+    EXPECT_NE(root_.read("policy").find(policy), std::string::npos) << root_.read("policy");
+    ASSERT_TRUE(ok(virDomainDestroy(domain)));
+  }
+  DomainXml absent = xml("numa", root_);
+  absent.elements = "  <numatune><memory mode='interleave' nodeset='63'/></numatune>\n";
+  const Domain domain = define(absent);
+  EXPECT_EQ(virDomainCreate(domain), -1);
+  EXPECT_NE(last_failure().message.find("memory policy"), std::string::npos) << describe(last_failure());
+}
+
+TEST_F(Tuning, G9_MemoryIsTakenFromTheNodeAndFollowsIt) {
+  SKIP_ON_STOCK("no numatune at run time (G9)");
+  if (!exists("/sys/devices/system/node/node1")) GTEST_SKIP() << "this host has one NUMA node";
+  root_.set_init(init::kDeaf);
+  DomainXml definition = xml("numa", root_);
+  definition.elements = "  <numatune><memory mode='strict' nodeset='1'/></numatune>\n";
+  const Domain domain = create(definition);
+  ASSERT_TRUE(wait_for_init(domain));
+  // Lines of numa_maps(5) with anonymous pages only: "... anon=2 ... N1=2". The files' may be cached on any node.
+  const auto pages = [&] {
+    std::set<std::string> nodes;
+    std::istringstream maps(read_text("/proc/" + std::to_string(init_pid(domain)) + "/numa_maps"));
+    for (std::string line; std::getline(maps, line);)
+      for (const char* node : {"N0", "N1"})
+        if (line.find(" anon=") != line.npos && line.find(" file=") == line.npos &&
+            line.find(std::string(" ") + node + "=") != line.npos)
+          nodes.insert(node);
+    return nodes;
+  };
+  EXPECT_EQ(pages(), std::set<std::string>{"N1"});
+  ASSERT_TRUE(ok(set_numa(domain, {{"numa_nodeset", std::string("0")}})));
+  EXPECT_EQ(control_file(domain, "cpuset/cpuset.mems", "cpuset.mems"), "0\n");
+  EXPECT_TRUE(eventually([&] { return pages() == std::set<std::string>{"N0"}; }));
 }
 
 /// A file system of its own on a loop device, to be throttled.

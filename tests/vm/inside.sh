@@ -29,13 +29,15 @@ while [ -n "$(missing)" ]; do
   done
   ldconfig
 done
-export LXCELL_TEST_TIME_SCALE=10 TMPDIR=/var/tmp
+export LXCELL_TEST_TIME_SCALE=10 LXCELL_TEST_ONLY_HOST=yes TMPDIR=/var/tmp
 # The processor under emulation has AMD's virtualization, which the emulator has too.
 modprobe -q kvm_amd || true
 if [ -c /dev/kvm ]; then export LXCELL_TEST_KVM=yes; fi
-# What is the same on every host, and slow here, is tried outside only.
-outside='*L1_AFullBridge*:BandwidthTest.*:RelaySystemTest.*:FilterTest.*:LibvirtNetworkTest.*Port*'
-outside=$outside:'*WhatANetworkAdds*:*ANetworkThatIsNotThere*:*WithoutTheNetworkDaemon*'
-[ "${GTEST_FILTER:-*}" != "*" ] || export GTEST_FILTER="-$outside"
+# perf events switch code of the kernel's scheduler while other processors run it, which the emulator does not always get
+# right: Linux 6.12 panics there now and then, 6.1 has not.
+case $(uname -r) in 6.12.*) export LXCELL_TEST_NO_PERF=yes ;; esac
+# The network card to spare of image/hardware.py.
+modprobe -q virtio_net || true
+if [ -d /sys/bus/pci/devices/0000:00:1e.0 ]; then export LXCELL_TEST_PCI_NIC=0000:00:1e.0; fi
 # shellcheck disable=SC2086
 exec python3 cmake/run-tests.py run "$results" $show --timeout 1200 $programs

@@ -26,6 +26,7 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
   ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 # Not `systemctl disable libvirtd`: its Also= lines would take the sockets along.
-for daemon in libvirtd virtlxcd virtnetworkd virtnodedevd virtsecretd virtstoraged virtnwfilterd virtproxyd virtqemud; do
+# auditd waits for the tests that want it.
+for daemon in auditd libvirtd virtlxcd virtnetworkd virtnodedevd virtsecretd virtstoraged virtnwfilterd virtproxyd virtqemud; do
   rm -f "$wants/$daemon.service"
 done

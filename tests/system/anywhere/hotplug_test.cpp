@@ -3,13 +3,12 @@
 #include <filesystem>
 #include <thread>
 
+#include "support/devices.hpp"
 #include "support/fixture.hpp"
 
 namespace {
 
 using namespace support;
-
-constexpr unsigned kLive = VIR_DOMAIN_AFFECT_LIVE, kConfig = VIR_DOMAIN_AFFECT_CONFIG;
 
 class HotplugTest : public SystemTest {
  protected:
@@ -20,15 +19,6 @@ class HotplugTest : public SystemTest {
     char text[32];
     snprintf(text, sizeof text, "52:54:00:77:00:%02x", static_cast<unsigned>(number));
     return text;
-  }
-  static int attach(virDomainPtr domain, const std::string& xml, unsigned flags = kLive) {
-    return virDomainAttachDeviceFlags(domain, xml.c_str(), flags);
-  }
-  static int detach(virDomainPtr domain, const std::string& xml, unsigned flags = kLive) {
-    return virDomainDetachDeviceFlags(domain, xml.c_str(), flags);
-  }
-  static int update(virDomainPtr domain, const std::string& xml, unsigned flags = kLive) {
-    return virDomainUpdateDeviceFlags(domain, xml.c_str(), flags);
   }
   static std::string host_end(virDomainPtr domain, const std::string& mac) {
     return xpath(dump(domain), "string(//interface[mac/@address='" + mac + "']/target/@dev)");
@@ -199,6 +189,26 @@ TEST_F(HotplugTest, N5LinkStateBridgeAndMtuChangeLive) {
   EXPECT_TRUE(fails_with(VIR_ERR_SYSTEM_ERROR, update(domain, bridge_interface("nobridge0", mac(1)))));
   EXPECT_TRUE(is_port(name, other)) << "a failed change is taken back";
   EXPECT_EQ(enter_shell(domain, "cat /sys/class/net/eth0/mtu").text, "1280\n");
+}
+
+TEST_F(HotplugTest, N5AddressesAndRoutesChangeLive) {
+  const Domain domain = bare();
+  const std::string first = "<ip address='10.9.8.7' prefix='24'/>", second = "<ip address='10.9.9.7' prefix='24'/>",
+                    route = "<route address='10.99.0.0' prefix='16' gateway='10.9.9.1'/>";
+  ASSERT_TRUE(ok(attach(domain, bridge_interface(bridge_.name(), mac(1)))));
+  ASSERT_TRUE(ok(update(domain, bridge_interface(bridge_.name(), mac(1), first + second + route))));
+  std::string now = inside(domain, "eth0");
+  EXPECT_NE(now.find("10.9.8.7/24"), std::string::npos) << now;
+  EXPECT_NE(now.find("10.99.0.0/16 via 10.9.9.1"), std::string::npos) << now;
+  ASSERT_TRUE(ok(update(domain, bridge_interface(bridge_.name(), mac(1), second + route))));
+  now = inside(domain, "eth0");
+  EXPECT_EQ(now.find("10.9.8.7"), std::string::npos) << now;
+  EXPECT_NE(now.find("10.99.0.0/16 via 10.9.9.1"), std::string::npos) << now;
+  EXPECT_TRUE(fails_with(VIR_ERR_SYSTEM_ERROR,
+                         update(domain, bridge_interface(bridge_.name(), mac(1),
+                                                         second + "<route address='10.98.0.0' prefix='16' "
+                                                                  "gateway='10.200.0.1'/>"))));
+  EXPECT_EQ(inside(domain, "eth0"), now) << "a failed change is taken back";
 }
 
 TEST_F(HotplugTest, VirshSetsAndTellsTheLinkState) {

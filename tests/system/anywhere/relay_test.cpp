@@ -35,6 +35,26 @@ class RelaySystemTest : public BesideLibvirtd {
   }
 };
 
+struct SeenEvents {
+  std::mutex mutex;
+  std::vector<int> types;
+  std::size_t count() {
+    const std::lock_guard lock(mutex);
+    return types.size();
+  }
+};
+
+/// The registration's number.
+int watch_networks(virConnectPtr connection, SeenEvents& seen) {
+  const virConnectNetworkEventLifecycleCallback call = [](virConnectPtr, virNetworkPtr, int event, int, void* opaque) {
+    auto& all = *static_cast<SeenEvents*>(opaque);
+    const std::lock_guard lock(all.mutex);
+    all.types.push_back(event);
+  };
+  return virConnectNetworkEventRegisterAny(connection, nullptr, VIR_NETWORK_EVENT_ID_LIFECYCLE,
+                                           VIR_NETWORK_EVENT_CALLBACK(call), &seen, nullptr);
+}
+
 TEST_F(RelaySystemTest, ListsAreThoseOfTheOtherDrivers) {
   const std::string secret = write("secret.xml",
                                    "<secret ephemeral='yes'><description>s</description><usage type='volume'>"
@@ -123,21 +143,8 @@ TEST_F(RelaySystemTest, AReadOnlyClientChangesNothing) {
 
 TEST_F(RelaySystemTest, EventsArrive) {
   const Connection connection = connect();
-  struct Seen {
-    std::mutex mutex;
-    std::vector<int> types;
-    std::size_t count() {
-      const std::lock_guard lock(mutex);
-      return types.size();
-    }
-  } seen;
-  const virConnectNetworkEventLifecycleCallback call = [](virConnectPtr, virNetworkPtr, int event, int, void* opaque) {
-    auto& all = *static_cast<Seen*>(opaque);
-    const std::lock_guard lock(all.mutex);
-    all.types.push_back(event);
-  };
-  const int id = virConnectNetworkEventRegisterAny(connection, nullptr, VIR_NETWORK_EVENT_ID_LIFECYCLE,
-                                                   VIR_NETWORK_EVENT_CALLBACK(call), &seen, nullptr);
+  SeenEvents seen;
+  const int id = watch_networks(connection, seen);
   ASSERT_GE(id, 0) << last_failure().message;
   const Network network(virNetworkDefineXML(connection, network_xml("event").c_str()));
   ASSERT_TRUE(network) << last_failure().message;
@@ -149,6 +156,42 @@ TEST_F(RelaySystemTest, EventsArrive) {
   const std::lock_guard lock(seen.mutex);
   EXPECT_EQ(seen.types, (std::vector<int>{VIR_NETWORK_EVENT_DEFINED, VIR_NETWORK_EVENT_STARTED,
                                           VIR_NETWORK_EVENT_STOPPED, VIR_NETWORK_EVENT_UNDEFINED}));
+}
+
+TEST_F(RelaySystemTest, EventsArriveAgainAfterTheOtherDaemonsRestart) {
+  const Connection connection = connect();
+  SeenEvents seen;
+  const int id = watch_networks(connection, seen);
+  ASSERT_GE(id, 0) << last_failure().message;
+  libvirtd_->kill();
+  libvirtd_->start();
+  // Nobody asks anything through this connection; it is registered again within a moment.
+  const std::string file = write("network.xml", network_xml("again"));
+  EXPECT_TRUE(eventually([&] {
+    virsh_of(libvirtd_->uri("network"), {"net-define", file});
+    virsh_of(libvirtd_->uri("network"), {"net-undefine", "again"});
+    return seen.count() > 0;
+  }));
+  EXPECT_TRUE(ok(virConnectNetworkEventDeregisterAny(connection, id)));
+}
+
+/// As on a host where each driver has a daemon of its own and only that of the networks runs.
+TEST_F(RelaySystemTest, ADriversOwnDaemonIsFoundByTheNameOfItsSocket) {
+  const std::string root = make_folder("modular");
+  for (const std::string end : {"-sock", "-sock-ro"})
+    std::filesystem::create_symlink(libvirtd_->sockets() + "/libvirt" + end, root + "/virtnetworkd" + end);
+  write_text(root + "/lxcell.conf", "sibling_socket_dir = \"" + root + "\"\n");
+  Daemon daemon(root, {"--config", root + "/lxcell.conf"}, libvirtd_->entrance());
+  daemon.start();
+  const Output defined = virsh_of(daemon.uri(), {"net-define", write("network.xml", network_xml("modular"))});
+  EXPECT_EQ(defined.status, 0) << defined.text;
+  EXPECT_NE(virsh_of(daemon.uri(), {"net-list", "--all"}).text.find("modular"), std::string::npos);
+  EXPECT_NE(run({"virsh", "-q", "-r", "-c", "lxcell:///system?socket=" + daemon.socket() + "-ro", "net-list", "--all"})
+                .text.find("modular"),
+            std::string::npos);
+  EXPECT_EQ(virsh_of(daemon.uri(), {"net-undefine", "modular"}).status, 0);
+  EXPECT_EQ(rows(virsh_of(daemon.uri(), {"pool-list", "--all"}).text), rows(""));
+  EXPECT_NE(virsh_of(daemon.uri(), {"pool-info", "default"}).text.find("virtstoraged"), std::string::npos);
 }
 
 TEST_F(RelaySystemTest, ADaemonKilledDuringCallsFailsThemAlone) {

@@ -1,5 +1,6 @@
 // Consoles through streams, as virsh console uses them.
 #include <memory>
+#include <random>
 
 #include "support/fixture.hpp"
 
@@ -90,6 +91,62 @@ TEST_F(ConsoleTest, MuchOutputArrivesWhole) {
   EXPECT_NE(console->text().find(expected), std::string::npos) << "some bytes were lost or changed";
 }
 
+TEST_F(ConsoleTest, AHundredMegabytesOfAnyBytesArriveIntact) {
+  SKIP_ON_STOCK("what its host pty has no room for is lost");
+  constexpr std::size_t kMegabytes = 100;
+  std::string chunk(1 << 20, 0);
+  std::minstd_rand random(7);
+  for (char& byte : chunk) byte = static_cast<char>(random() >> 8);
+  root_.write("chunk", chunk);
+  root_.set_init("stty raw -echo; : > /ready\nread -r go; i=0; while [ $i -lt " + std::to_string(kMegabytes) +
+                 " ]; do cat /chunk; i=$((i + 1)); done; echo 'the very end'\nsleep 100000\n");
+  const Domain domain = define_and_start(xml("console", root_));
+  const auto console = Console::open(domain);
+  ASSERT_TRUE(console);
+  ASSERT_TRUE(root_.wait_ready());
+  console->type("go\n");
+  EXPECT_TRUE(eventually([&] { return console->size() >= kMegabytes << 20; }, 4 * patience()))
+      << console->size() << " bytes arrived";
+  ASSERT_TRUE(console->wait_for("the very end"));
+  const std::string text = console->text();
+  ASSERT_GE(text.size(), kMegabytes << 20);
+  for (std::size_t i = 0; i < kMegabytes; ++i)
+    ASSERT_EQ(text.compare(i << 20, chunk.size(), chunk), 0) << "megabyte " << i << " is another";
+}
+
+TEST_F(ConsoleTest, ALogHasEverythingAndIsAppendedToIfAsked) {
+  SKIP_ON_STOCK("it logs no consoles");
+  const std::string folder = make_folder("logs");
+  DomainXml definition = xml("console", root_);
+  definition.consoles = 0;
+  definition.devices = "<console type='pty'><log file='" + folder + "/new' append='off'/></console>" +
+                       "<console type='pty'><log file='" + folder + "/kept' append='on'/></console>";
+  root_.set_init("stty -echo -onlcr; echo to new; echo to kept > /dev/tty2; : > /ready\nsleep 100000\n");
+  const Domain domain = define(definition);
+  for (int run = 1; run <= 2; ++run) {
+    ASSERT_TRUE(ok(virDomainCreate(domain)));
+    ASSERT_TRUE(root_.wait_ready());
+    const std::string kept = run == 1 ? "to kept\r\n" : "to kept\r\nto kept\r\n";
+    EXPECT_TRUE(eventually([&] { return read_text(folder + "/new") == "to new\n"; })) << read_text(folder + "/new");
+    EXPECT_TRUE(eventually([&] { return read_text(folder + "/kept") == kept; })) << read_text(folder + "/kept");
+    const auto console = Console::open(domain);
+    ASSERT_TRUE(console);
+    EXPECT_TRUE(console->wait_for("to new")) << "the log is one more reader";
+    ASSERT_TRUE(ok(virDomainDestroy(domain)));
+  }
+}
+
+TEST_F(ConsoleTest, ALogThatCannotBeWrittenFailsTheStartByName) {
+  SKIP_ON_STOCK("it logs no consoles");
+  DomainXml definition = xml("console", root_);
+  definition.consoles = 0;
+  definition.devices = "<console type='pty'><log file='/nowhere/at/all.log'/></console>";
+  const Domain domain = define(definition);
+  EXPECT_EQ(virDomainCreate(domain), -1);
+  EXPECT_NE(last_failure().message.find("cannot open console log '/nowhere/at/all.log'"), std::string::npos)
+      << last_failure().message;
+}
+
 TEST_F(ConsoleTest, MuchInputArrivesWhole) {
   root_.set_init(
       "stty raw -echo; : > /ready\ndd bs=1 count=100000 of=/typed 2>/dev/null\nmv /typed /all\nsleep 100000\n");
@@ -160,6 +217,24 @@ TEST_F(ConsoleTest, TwoViewersSeeTheSame) {
   }
   second->type("from the second\n");
   EXPECT_TRUE(second->wait_for("echo: from the second"));
+}
+
+TEST_F(ConsoleTest, ForceEndsTheOtherViewersAndSafeShares) {
+  SKIP_ON_STOCK("it hands out its pty without knowing who has it");
+  const Domain domain = define_and_start(xml("console", root_));
+  ASSERT_TRUE(root_.wait_ready());
+  const auto first = Console::open(domain), safe = Console::open(domain, nullptr, VIR_DOMAIN_CONSOLE_SAFE);
+  ASSERT_TRUE(first && safe);
+  first->type("one\n");
+  EXPECT_TRUE(first->wait_for("echo: one"));
+  EXPECT_TRUE(safe->wait_for("echo: one")) << "both see all of it";
+  const auto forced = Console::open(domain, "console0", VIR_DOMAIN_CONSOLE_FORCE);
+  ASSERT_TRUE(forced);
+  EXPECT_TRUE(first->wait_for_end());
+  EXPECT_TRUE(safe->wait_for_end());
+  forced->type("two\n");
+  EXPECT_TRUE(forced->wait_for("echo: two"));
+  EXPECT_EQ(first->text().find("echo: two"), std::string::npos);
 }
 
 TEST_F(ConsoleTest, UnknownAliasIsNamed) {

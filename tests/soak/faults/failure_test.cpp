@@ -1,0 +1,291 @@
+// Each kernel call of each operation fails in turn: the caller is told why, nothing half-made stays, and the domain is
+// as usable as before.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <map>
+
+#include "soak/faults/stage.hpp"
+
+namespace faults {
+namespace {
+
+using namespace support;
+
+struct Operation {
+  const char* name;
+  /// Arranges what `act` needs; not traced.
+  std::function<Domain(Stage&)> prepare;
+  /// False when the caller is told that it failed.
+  std::function<bool(Stage&, virDomainPtr)> act;
+  /// Whether what can be seen afterwards fits the answer; a complaint otherwise.
+  std::function<std::string(Stage&, virDomainPtr, bool done, const std::string& before)> judge;
+};
+
+void PrintTo(const Operation& operation, std::ostream* out) {
+  *out << operation.name;
+}
+
+std::string complain_unless(bool holds, const std::string& complaint) {
+  return holds ? "" : complaint;
+}
+
+std::string is_running(Stage&, virDomainPtr domain, bool done, const std::string&) {
+  return complain_unless((virDomainIsActive(domain) == 1) == done, "the state does not fit the answer");
+}
+
+std::string is_shut_off(Stage&, virDomainPtr domain, bool done, const std::string&) {
+  return complain_unless(!done || virDomainIsActive(domain) == 0, "it still runs");
+}
+
+/// Definitions as before, or another when it was done.
+std::string changed_if_done(Stage&, virDomainPtr domain, bool done, const std::string& before) {
+  const std::string now = dump(domain, virDomainIsActive(domain) == 1 ? 0 : VIR_DOMAIN_XML_INACTIVE);
+  return complain_unless((now != before) == done, done ? "nothing has changed" : "it has changed all the same");
+}
+
+std::string has_two(Stage& stage, bool two) {
+  return complain_unless(static_cast<bool>(stage.find("two")) == two && static_cast<bool>(stage.find()) != two,
+                         "the names do not fit the answer");
+}
+
+Domain attached(Stage& stage, const std::string& device) {
+  Domain domain = stage.running();
+  if (virDomainAttachDevice(domain, device.c_str()) != 0)
+    throw std::runtime_error("attach: " + describe(last_failure()));
+  return domain;
+}
+
+Operation attach(const char* name, std::function<std::string(Stage&)> device) {
+  return {
+      name, [](Stage& stage) { return stage.running(); },
+      [device](Stage& stage, virDomainPtr domain) { return virDomainAttachDevice(domain, device(stage).c_str()) == 0; },
+      changed_if_done};
+}
+Operation detach(const char* name, std::function<std::string(Stage&)> device) {
+  return {
+      name, [device](Stage& stage) { return attached(stage, device(stage)); },
+      [device](Stage& stage, virDomainPtr domain) { return virDomainDetachDevice(domain, device(stage).c_str()) == 0; },
+      changed_if_done};
+}
+
+std::string second_interface(Stage& stage) {
+  return stage.interface_xml("52:54:00:5d:00:02");
+}
+std::string filesystem(Stage& stage) {
+  return stage.filesystem_xml();
+}
+std::string disk(Stage& stage) {
+  return stage.disk_xml();
+}
+
+bool set_shares(virDomainPtr domain, unsigned long long shares) {
+  virTypedParameterPtr list = nullptr;
+  int count = 0, room = 0;
+  virTypedParamsAddULLong(&list, &count, &room, VIR_DOMAIN_SCHEDULER_CPU_SHARES, shares);
+  const int result = virDomainSetSchedulerParametersFlags(domain, list, count, VIR_DOMAIN_AFFECT_LIVE);
+  virTypedParamsFree(list, count);
+  return result == 0;
+}
+
+const std::vector<Operation>& operations() {
+  const auto defined = [](Stage& stage) { return stage.defined(); };
+  const auto running = [](Stage& stage) { return stage.running(); };
+  static const std::vector<Operation> kOperations = {
+      {"start", defined, [](Stage&, virDomainPtr domain) { return virDomainCreate(domain) == 0; }, is_running},
+      {"destroy", running, [](Stage&, virDomainPtr domain) { return virDomainDestroy(domain) == 0; }, is_shut_off},
+      {"memory", running,
+       [](Stage&, virDomainPtr domain) {
+         return virDomainSetMemoryFlags(domain, 50000, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG) == 0;
+       },
+       changed_if_done},
+      {"shares", running, [](Stage&, virDomainPtr domain) { return set_shares(domain, 300); }, changed_if_done},
+      {"pin", running,
+       [](Stage&, virDomainPtr domain) {
+         unsigned char first = 1;
+         return virDomainPinVcpuFlags(domain, 0, &first, 1, VIR_DOMAIN_AFFECT_LIVE) == 0;
+       },
+       changed_if_done},
+      {"suspend", running, [](Stage&, virDomainPtr domain) { return virDomainSuspend(domain) == 0; },
+       [](Stage&, virDomainPtr domain, bool done, const std::string&) {
+         return complain_unless((state_of(domain) == VIR_DOMAIN_PAUSED) == done, "the state does not fit the answer");
+       }},
+      {"resume",
+       [](Stage& stage) {
+         Domain domain = stage.running();
+         virDomainSuspend(domain);
+         return domain;
+       },
+       [](Stage&, virDomainPtr domain) { return virDomainResume(domain) == 0; },
+       [](Stage&, virDomainPtr domain, bool done, const std::string&) {
+         return complain_unless((state_of(domain) == VIR_DOMAIN_RUNNING) == done, "the state does not fit the answer");
+       }},
+      attach("attach interface", second_interface),
+      detach("detach interface", second_interface),
+      attach("attach filesystem", filesystem),
+      detach("detach filesystem", filesystem),
+      attach("attach disk", disk),
+      detach("detach disk", disk),
+      {"console", running,
+       [](Stage&, virDomainPtr domain) {
+         const auto console = Console::open(domain);
+         if (!console) return false;
+         console->type("x\n");
+         return console->wait_for("echo: x") || console->wait_for_end();
+       },
+       [](Stage&, virDomainPtr domain, bool, const std::string&) {
+         return complain_unless(virDomainIsActive(domain) == 1, "it has ended");
+       }},
+      {"redefine", defined,
+       [](Stage& stage, virDomainPtr) {
+         DomainXml xml = stage.definition();
+         xml.elements += "  <title>other</title>\n";
+         return static_cast<bool>(Domain(virDomainDefineXML(stage.connection(), xml.text().c_str())));
+       },
+       changed_if_done},
+      {"rename", defined,
+       [](Stage& stage, virDomainPtr domain) { return virDomainRename(domain, stage.name("two").c_str(), 0) == 0; },
+       [](Stage& stage, virDomainPtr, bool done, const std::string&) { return has_two(stage, done); }},
+      {"autostart", defined, [](Stage&, virDomainPtr domain) { return virDomainSetAutostart(domain, 1) == 0; },
+       [](Stage&, virDomainPtr domain, bool done, const std::string&) {
+         int on = -1;
+         virDomainGetAutostart(domain, &on);
+         virDomainSetAutostart(domain, 0);
+         return complain_unless((on == 1) == done, "the setting does not fit the answer");
+       }},
+      {"undefine", defined, [](Stage&, virDomainPtr domain) { return virDomainUndefine(domain) == 0; },
+       [](Stage& stage, virDomainPtr, bool done, const std::string&) {
+         return complain_unless(static_cast<bool>(stage.find()) == !done, "the definition does not fit the answer");
+       }},
+  };
+  return kOperations;
+}
+
+struct Figures {
+  int injected = 0, told = 0, survived = 0;
+};
+
+class FailureTest : public testing::TestWithParam<Operation> {
+ protected:
+  /// Everything of one operation and one role.
+  void walk(const Operation& operation, Role role, Figures& figures);
+  void settle(const std::string& where);
+
+  Stage stage_;
+};
+
+class RecoveryTest : public testing::Test {
+ protected:
+  Stage stage_;
+};
+
+constexpr int kError = ENOMEM;
+
+/// In the words of the kernel, of libnl for its errors, or of the C library for a thread that cannot be made.
+bool says_why(const std::string& message) {
+  for (const std::string& words :
+       {std::string(strerror(kError)), std::string(strerror(EAGAIN)), std::string("Out of memory")})
+    if (message.find(words) != std::string::npos) return true;
+  return false;
+}
+
+void FailureTest::settle(const std::string& where) {
+  if (const Domain domain = stage_.find(); domain && virDomainIsActive(domain) == 1) {
+    EXPECT_EQ(virDomainDestroy(domain), 0) << where << ": then destroy: " << describe(last_failure());
+  }
+  for (const auto& left : stage_.leaks()) ADD_FAILURE() << where << ": left: " << left;
+  for (const auto& left : stage_.more_descriptors()) ADD_FAILURE() << where << ": descriptor left open: " << left;
+}
+
+void FailureTest::walk(const Operation& operation, Role role, Figures& figures) {
+  const int step = long_form() ? 1 : 13;
+  const int offset = static_cast<int>(std::strlen(operation.name)) % step;
+  for (int index = offset;; index += step) {
+    const Domain domain = operation.prepare(stage_);
+    const std::string before = dump(domain, virDomainIsActive(domain) == 1 ? 0 : VIR_DOMAIN_XML_INACTIVE);
+    stage_.tracer().arm({role, index, kError});
+    const bool done = operation.act(stage_, domain);
+    const Failure why = done ? Failure{} : last_failure();
+    if (role == Role::Loop || role == Role::Definitions)
+      eventually([&] { return stage_.tracer().hit(); }, Milliseconds(80));
+    const auto hit = stage_.tracer().disarm();
+    const std::string where = std::string(operation.name) + ", " + name_of(role) + " " + std::to_string(index) + " " +
+                              hit.value_or("(none)") + (done ? ": done" : ": " + why.message);
+    SCOPED_TRACE(where);
+    ASSERT_TRUE(stage_.daemon().running()) << stage_.daemon().output();
+    EXPECT_TRUE(done || hit) << "it fails without a fault";
+    if (hit) {
+      ++figures.injected;
+      ++(done ? figures.survived : figures.told);
+      EXPECT_TRUE(done || says_why(why.message)) << where << ": NOT THE CAUSE";
+    }
+    const std::string complaint = operation.judge(stage_, domain, done, before);
+    EXPECT_EQ(complaint, "") << where;
+    settle(where);
+    if (!hit) return;
+  }
+}
+
+TEST_P(FailureTest, EachKernelCallInTurn) {
+  const Operation& operation = GetParam();
+  for (int i = 0; i < 2; ++i) {  // without a fault, so that what is kept open is open
+    const Domain domain = operation.prepare(stage_);
+    EXPECT_TRUE(operation.act(stage_, domain)) << describe(last_failure());
+    stage_.defined();
+    if (i == 0) stage_.mark_descriptors();
+    settle("without a fault");
+  }
+  Figures figures;
+  for (const Role role : {Role::Worker, Role::Loop, Role::Definitions, Role::Supervisor, Role::Init})
+    walk(operation, role, figures);
+  std::printf("[ FAULTS   ] %s: %d kernel calls failed, %d of them told, %d done all the same; %d leaks\n",
+              operation.name, figures.injected, figures.told, figures.survived, stage_.leaks_seen());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FailureTest, testing::ValuesIn(operations()), [](const auto& chosen) {
+  std::string name = chosen.param.name;
+  for (char& letter : name)
+    if (letter == ' ') letter = '_';
+  return name;
+});
+
+/// A daemon that comes back while the kernel refuses it something: it may give up, or leave the container alone, but
+/// the container goes on and the next daemon has it again.
+TEST_F(RecoveryTest, EachKernelCallInTurn) {
+  const int step = long_form() ? 1 : 23;
+  int injected = 0, gave_up = 0, left_alone = 0;
+  for (int index = 0;; index += step) {
+    const pid_t id = id_of(stage_.running());
+    stage_.kill_daemon();
+    stage_.tracer().arm({Role::Loop, index, kError});
+    bool up = stage_.try_start_daemon();
+    const auto hit = stage_.tracer().disarm();
+    SCOPED_TRACE("recovery, loop " + std::to_string(index) + " " + hit.value_or("(none)") + (up ? "" : ": gave up"));
+    if (hit) ++injected;
+    if (!up) ++gave_up;
+    const Domain first = up ? stage_.find() : Domain();
+    if (up && !(first && virDomainIsActive(first) == 1)) {
+      ++left_alone;
+      stage_.kill_daemon();
+      up = false;
+    }
+    if (!up) stage_.start_daemon();
+    const Domain domain = stage_.find();
+    ASSERT_TRUE(domain) << "its definition is gone";
+    EXPECT_EQ(id_of(domain), id);
+    EXPECT_TRUE(stage_.console_answers(domain));
+    virDomainDestroy(domain);
+    for (const auto& left : stage_.leaks()) ADD_FAILURE() << "left: " << left;
+    if (!hit) break;
+  }
+  std::printf(
+      "[ FAULTS   ] recovery: %d kernel calls failed, %d daemons gave up, %d left the container to the next one; "
+      "%d leaks\n",
+      injected, gave_up, left_alone, stage_.leaks_seen());
+}
+
+}  // namespace
+}  // namespace faults

@@ -1,0 +1,153 @@
+// How much and how often: starts and stops, running containers, definitions, clients. What is counted before and after
+// has to be the same.
+#include <libvirt/virterror.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <thread>
+
+#include "soak/figures.hpp"
+#include "soak/settings.hpp"
+#include "support/fixture.hpp"
+
+namespace soak {
+namespace {
+
+using namespace support;
+
+class Limits : public SystemTest {
+ protected:
+  DomainXml small(const std::string& word) const {
+    DomainXml one = xml(word, root_);
+    one.init = "/bin/sleep";
+    one.arguments = {"100000"};
+    one.memory_kib = 8192;
+    one.consoles = 1;
+    one.private_network = false;
+    return one;
+  }
+
+  const Rootfs root_;
+  const Bridge bridge_;
+};
+
+std::string with_rate(const std::string& what, unsigned long count, double milliseconds) {
+  char line[200];
+  std::snprintf(line, sizeof line, "%s: %lu in %.1f s, %.2f ms each", what.c_str(), count, milliseconds / 1000,
+                count ? milliseconds / static_cast<double>(count) : 0);
+  return line;
+}
+
+TEST_F(Limits, StartsAndStopsLeaveNothing) {
+  DomainXml one = small("cycle");
+  one.devices = bridge_interface(bridge_.name());
+  const Domain domain = define(one);
+  const auto cycle = [&] {
+    ASSERT_TRUE(ok(virDomainCreate(domain)));
+    ASSERT_TRUE(ok(virDomainDestroy(domain)));
+  };
+  for (int i = 0; i < 20; ++i) cycle();  // until what is made once is made
+  const Figures before = figures();
+  const double took = milliseconds_of([&] {
+    for (unsigned i = 0; i < settings().cycles && !HasFatalFailure(); ++i) cycle();
+  });
+  report(with_rate("starts and stops", settings().cycles, took));
+  expect_no_leak(before, std::to_string(settings().cycles) + " starts and stops", 4096);
+}
+
+TEST_F(Limits, ManyContainersRunAtTheSameTime) {
+  std::vector<Domain> crowd;
+  const Figures before = figures();
+  const double started = milliseconds_of([&] {
+    for (unsigned i = 0; i < settings().running; ++i) {
+      crowd.push_back(create(small("run" + std::to_string(i))));
+      ASSERT_TRUE(crowd.back());
+    }
+  });
+  report(with_rate("starts", settings().running, started));
+  report(std::to_string(settings().running) + " running: " + describe(figures()));
+  virDomainStatsRecordPtr* all = nullptr;
+  int count = 0;
+  report(with_rate("statistics of all", 1, milliseconds_of([&] {
+                     count =
+                         virConnectGetAllDomainStats(connection_, 0, &all, VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE);
+                   })));
+  EXPECT_EQ(count, static_cast<int>(settings().running)) << describe(last_failure());
+  if (count >= 0) virDomainStatsRecordListFree(all);
+  NEEDS_OWN_DAEMON();
+  host().daemon()->kill();
+  report(with_rate("found again after SIGKILL", settings().running, milliseconds_of([] { host().daemon()->start(); })));
+  const Connection again = host().connect();
+  EXPECT_EQ(virConnectNumOfDomains(again), static_cast<int>(settings().running));
+  const double ended = milliseconds_of([&] {
+    for (const auto& one : crowd) {
+      const Domain found(virDomainLookupByName(again, virDomainGetName(one)));
+      EXPECT_TRUE(found && virDomainDestroy(found) == 0) << describe(last_failure());
+    }
+  });
+  report(with_rate("stops", settings().running, ended));
+  crowd.clear();
+  connection_ = host().connect();
+  expect_no_leak(before, std::to_string(settings().running) + " containers", 65536);
+}
+
+TEST_F(Limits, ManyDomainsAreDefined) {
+  std::vector<std::string> names;
+  const Figures before = figures();
+  report(with_rate("definitions", settings().defined, milliseconds_of([&] {
+                     for (unsigned i = 0; i < settings().defined; ++i) {
+                       names.push_back(own_name("def" + std::to_string(i)));
+                       define(small("def" + std::to_string(i)));
+                     }
+                   })));
+  const auto listed = [](virConnectPtr connection) {
+    virDomainPtr* all = nullptr;
+    const int count = virConnectListAllDomains(connection, &all, VIR_CONNECT_LIST_DOMAINS_INACTIVE);
+    for (int i = 0; i < count; ++i) virDomainFree(all[i]);
+    free(all);
+    return count;
+  };
+  EXPECT_EQ(listed(connection_), static_cast<int>(settings().defined));
+  report(with_rate("list of all", 1, milliseconds_of([&] { listed(connection_); })));
+  ASSERT_EQ(host().daemon()->stop(), 0);
+  report(with_rate("loaded by a new daemon", settings().defined, milliseconds_of([] { host().daemon()->start(); })));
+  connection_ = host().connect();
+  EXPECT_EQ(listed(connection_), static_cast<int>(settings().defined));
+  report(with_rate("ends of definitions", settings().defined, milliseconds_of([&] {
+                     for (const auto& name : names) {
+                       const Domain domain(virDomainLookupByName(connection_, name.c_str()));
+                       ASSERT_TRUE(domain && virDomainUndefine(domain) == 0) << describe(last_failure());
+                     }
+                   })));
+  expect_no_leak(before, std::to_string(settings().defined) + " definitions", 65536);
+}
+
+TEST_F(Limits, ManyClientsAreConnected) {
+  const Domain domain = define(small("asked"));
+  const Figures before = figures();
+  std::vector<Connection> clients;
+  report(with_rate("connections", settings().connections, milliseconds_of([&] {
+                     for (unsigned i = 0; i < settings().connections; ++i) clients.push_back(host().connect());
+                   })));
+  report(std::to_string(settings().connections) + " connected: " + describe(figures()));
+  constexpr unsigned kThreads = 8, kRounds = 5;
+  std::atomic<unsigned> answers = 0;
+  const double took = milliseconds_of([&] {
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < kThreads; ++t)
+      threads.emplace_back([&, t] {
+        for (unsigned round = 0; round < kRounds; ++round)
+          for (std::size_t i = t; i < clients.size(); i += kThreads)
+            answers += Domain(virDomainLookupByName(clients[i], virDomainGetName(domain))) ? 1 : 0;
+      });
+    for (auto& thread : threads) thread.join();
+  });
+  EXPECT_EQ(answers, settings().connections * kRounds);
+  report(with_rate("lookups by all of them in turn", answers, took));
+  clients.clear();
+  expect_no_leak(before, std::to_string(settings().connections) + " clients", 65536);
+}
+
+}  // namespace
+}  // namespace soak

@@ -1,0 +1,129 @@
+// A job that waits for somebody who never answers: it fails with a timeout, and the domain, the daemon and everybody
+// else go on.
+#include <fcntl.h>
+#include <libvirt/virterror.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <future>
+#include <thread>
+
+#include "base/fd.hpp"
+#include "soak/figures.hpp"
+#include "soak/settings.hpp"
+#include "support/fixture.hpp"
+
+namespace soak {
+namespace {
+
+using namespace support;
+
+/// A FUSE mount whose server never reads a request. With its owner everybody who waits is let go.
+class SilentMount {
+ public:
+  SilentMount() : folder_(make_folder("silent")), server_(::open("/dev/fuse", O_RDWR | O_CLOEXEC)) {
+    const std::string options =
+        "fd=" + std::to_string(server_.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
+    mounted_ = server_ && ::mount("silent", folder_.c_str(), "fuse.silent", 0, options.c_str()) == 0;
+  }
+  ~SilentMount() {
+    server_.reset();  // the kernel aborts what waits
+    if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
+  }
+  SilentMount(const SilentMount&) = delete;
+  SilentMount& operator=(const SilentMount&) = delete;
+  bool mounted() const { return mounted_; }
+  std::string below() const { return folder_ + "/below"; }
+
+ private:
+  std::string folder_;
+  base::Fd server_;
+  bool mounted_ = false;
+};
+
+class Stuck : public SystemTest {
+ protected:
+  const Rootfs root_;
+};
+
+TEST_F(Stuck, AFilesystemThatNeverAnswersTimesOutAndTheDomainStaysManageable) {
+  const SilentMount silent;
+  if (!silent.mounted()) GTEST_SKIP() << "no FUSE here";
+  const Domain domain = define_and_start(xml("stuck", root_));
+  const Domain other = define_and_start(xml("other", root_));
+  const std::string device = mount_filesystem(silent.below(), "/mnt");
+  const auto attach = [&] {
+    const Connection connection = host().connect();
+    const Domain same(virDomainLookupByName(connection, virDomainGetName(domain)));
+    const bool failed = virDomainAttachDeviceFlags(same, device.c_str(), VIR_DOMAIN_AFFECT_LIVE) < 0;
+    const Failure failure = last_failure();
+    report("attach of a filesystem that never answers: " + failure.message);
+    return failed ? failure.code : VIR_ERR_OK;
+  };
+  auto first = std::async(std::launch::async, attach);
+  ASSERT_TRUE(eventually([&] {
+    virDomainControlInfo info = {};
+    return virDomainGetControlInfo(domain, &info, 0) == 0 && info.state == VIR_DOMAIN_CONTROL_JOB;
+  }));
+  // Others' jobs, and questions about this one, are answered meanwhile.
+  for (int i = 0; i < 20; ++i) {
+    virDomainInfo info = {};
+    EXPECT_EQ(virDomainGetInfo(domain, &info), 0) << describe(last_failure());
+    EXPECT_TRUE(ok(virDomainSuspend(other)));
+    EXPECT_TRUE(ok(virDomainResume(other)));
+  }
+  EXPECT_EQ(first.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  EXPECT_EQ(first.get(), VIR_ERR_OPERATION_TIMEOUT);
+  EXPECT_EQ(dump(domain).find("/mnt"), std::string::npos);
+  EXPECT_TRUE(ok(virDomainSuspend(domain)));
+  EXPECT_TRUE(ok(virDomainResume(domain)));
+  EXPECT_TRUE(ok(virDomainDestroy(domain)));
+}
+
+TEST_F(Stuck, AStartFromAFilesystemThatNeverAnswersTimesOutAndLeavesNothing) {
+  const SilentMount silent;
+  if (!silent.mounted()) GTEST_SKIP() << "no FUSE here";
+  DomainXml definition = xml("start", root_);
+  definition.devices = mount_filesystem(silent.below(), "/mnt");
+  const Domain domain = define(definition);
+  EXPECT_TRUE(fails_with(VIR_ERR_OPERATION_TIMEOUT, virDomainCreate(domain)));
+  report("start from a filesystem that never answers: " + last_failure().message);
+  EXPECT_EQ(state_of(domain), VIR_DOMAIN_SHUTOFF);
+  EXPECT_TRUE(wait_for_no_traces(own_name("start"), host().daemon()->state_folder()).empty());
+}
+
+TEST_F(Stuck, JobsThatWaitForAStuckOneHoldUpNobodyElse) {
+  const SilentMount silent;
+  if (!silent.mounted()) GTEST_SKIP() << "no FUSE here";
+  const Domain domain = define_and_start(xml("stuck", root_));
+  const Domain other = define_and_start(xml("other", root_));
+  const std::string device = mount_filesystem(silent.below(), "/mnt");
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < 12; ++i)  // more than the daemon has workers
+    waiting.emplace_back([&, i] {
+      const Connection connection = host().connect();
+      const Domain same(virDomainLookupByName(connection, virDomainGetName(domain)));
+      if (i == 0)
+        virDomainAttachDeviceFlags(same, device.c_str(), VIR_DOMAIN_AFFECT_LIVE);
+      else
+        virDomainSuspend(same);
+    });
+  ASSERT_TRUE(eventually([&] {
+    virDomainControlInfo info = {};
+    return virDomainGetControlInfo(domain, &info, 0) == 0 && info.state == VIR_DOMAIN_CONTROL_JOB &&
+           info.stateTime > 500;
+  }));
+  double worst = 0;
+  for (int i = 0; i < 5; ++i)
+    worst = std::max(worst, milliseconds_of([&] {
+                       EXPECT_TRUE(ok(virDomainSuspend(other)));
+                       EXPECT_TRUE(ok(virDomainResume(other)));
+                     }));
+  report("another domain's suspend and resume while 12 calls wait for a stuck one: worst " +
+         std::to_string(static_cast<int>(worst)) + " ms");
+  EXPECT_LT(worst, 2000 * time_scale());
+  for (auto& thread : waiting) thread.join();
+}
+
+}  // namespace
+}  // namespace soak
