@@ -12,6 +12,7 @@ MAY_USE = {
     "cgroup": {"base"},
     "container": {"base", "domain-xml", "netlink", "cgroup"},
     "driver": {"base", "rpc", "domain-xml", "container"},
+    "importer": {"base", "domain-xml"},
 }
 # Tests also use the shared support, and may name a file beside them without its folder.
 TESTS_MAY_ALSO_USE = {"support"}

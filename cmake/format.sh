@@ -5,5 +5,5 @@ cd "$(dirname "$0")/.."
 mode=-i
 [ "${1:-}" != --check ] || mode="--dry-run --Werror"
 # shellcheck disable=SC2086
-find base rpc domain-xml netlink cgroup container driver tests bench -name '*.[ch]pp' -print0 |
+find base rpc domain-xml netlink cgroup container driver importer tests bench -name '*.[ch]pp' -print0 |
   xargs -0 -r clang-format $mode

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the packages of cmake/packages.txt that are missing; says nothing and needs no root when none is.
-#   install-packages.sh [build|test|beside|example]...     all groups if none is named
+#   install-packages.sh [build|test|beside|example|package|tool|vm]...     all groups if none is named
 set -eu
 list=$(dirname "$0")/packages.txt
 

@@ -7,9 +7,10 @@ target_compile_options(lxcell_options INTERFACE -Wall -Wextra -Wpedantic -Wshado
 
 add_library(lxcell_sanitize INTERFACE)
 if(LXCELL_SANITIZE)
-  # g++ 12 takes its own instrumented <regex> for uninitialized.
-  target_compile_options(lxcell_sanitize INTERFACE -fsanitize=${LXCELL_SANITIZE} -fno-omit-frame-pointer
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  # What is found ends the program, which is also a third less code to compile. g++ 12 takes its own instrumented <regex>
+  # for uninitialized.
+  target_compile_options(lxcell_sanitize INTERFACE -fsanitize=${LXCELL_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(lxcell_sanitize INTERFACE -fsanitize=${LXCELL_SANITIZE})
 endif()
 

@@ -4,7 +4,7 @@
 set -eu
 build=$1
 cd "$(dirname "$0")/.."
-files=$(find base rpc domain-xml netlink cgroup container driver -name '*.cpp' | sort)
+files=$(find base rpc domain-xml netlink cgroup container driver importer -name '*.cpp' | sort)
 if [ "${2:-}" = --changed ] && changed=$(git diff --name-only --diff-filter=d HEAD~1 2>/dev/null); then
   # A changed header is read through every source that names it.
   headers=$(echo "$changed" | grep '\.hpp$' || true)
