@@ -4,10 +4,7 @@
 # Everything it makes is in one temporary folder and goes at the end, but the build (build/) and installed packages.
 set -eu
 
-fail() {
-  echo "quickstart: $*" >&2
-  exit 1
-}
+. "$(dirname "$0")/show.sh"
 
 keep=
 case ${1:-} in
@@ -63,26 +60,6 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
-# show COMMAND...: prints the command as one would type it, then runs it; its output is kept in $output.
-show() {
-  printf '\n$'
-  for word in "$@"; do
-    case $word in
-      *[!A-Za-z0-9_./:=-]*) printf ' "%s"' "$word" ;;
-      *) printf ' %s' "$word" ;;
-    esac
-  done
-  printf '\n'
-  if output=$(timeout 60 "$@" 2>&1); then
-    echo "$output"
-  else
-    echo "$output"
-    fail "that failed"
-  fi
-}
-expect() {
-  case $output in *"$1"*) ;; *) fail "expected \"$1\" in the output above" ;; esac
-}
 # until_state STATE: waits for the container to get there.
 until_state() {
   for _ in $(seq 100); do
