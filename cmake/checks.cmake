@@ -26,7 +26,8 @@ add_dependencies(check-static format-check include-check schema-check version-ch
 if(LXCELL_TESTS)
   list(TRANSFORM LXCELL_UNIT_TESTS PREPEND ${PROJECT_BINARY_DIR}/tests/ OUTPUT_VARIABLE unit_paths)
   lxcell_check(unit-tests ${run_tests} run ${results} ${unit_paths})
-  lxcell_check(check-root ${run_tests} run ${results} --show --timeout 1800 ${PROJECT_BINARY_DIR}/tests/system_test)
+  lxcell_check(check-root ${run_tests} run ${results} --show --timeout 1800 --again 2
+    ${PROJECT_BINARY_DIR}/tests/system_test)
   foreach(program ${LXCELL_UNIT_TESTS})
     if(TARGET ${program})
       add_dependencies(unit-tests ${program})

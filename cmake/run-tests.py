@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs GoogleTest programs and check commands, keeps their results as files, and adds them up.
 
-  run-tests.py run RESULTS [--show] [--timeout S] PROGRAM...   test programs, one after the other
+  run-tests.py run RESULTS [--show] [--timeout S] [--again N] PROGRAM...   test programs, one after the other
   run-tests.py check RESULTS NAME COMMAND...                   one command; counts as one test
   run-tests.py skip RESULTS NAME REASON                        a step that cannot run here
   run-tests.py totals RESULTS... [--expect NAME...]            what failed, what was skipped, the totals
@@ -9,6 +9,10 @@
 A program that is missing, crashes, hangs or runs no test counts as a failure, and so do a system_test all of whose
 tests were skipped and a step that --expect names and that left no result in any RESULTS. Output is shown as it
 comes with --show, otherwise only of programs that failed.
+
+With --again N, up to N tests that failed run once more, alone. Those that pass then are named in the totals as
+unstable, with what failed first: something to mend, that does not hide what else a long run found. More than N failures
+are no accident, and stand.
 """
 import argparse
 import json
@@ -22,6 +26,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 KILL_GRACE_SECONDS = 10
+LONGEST_MESSAGE = 400
 
 
 def save(results, name, record):
@@ -32,6 +37,8 @@ def save(results, name, record):
 
 def report(name, record, seconds):
     parts = [f"{record['passed']} passed"]
+    if record.get("unstable"):
+        parts.append(f"{len(record['unstable'])} of them unstable")
     if record["failed"]:
         parts.append(f"{len(record['failed'])} failed")
     if record["skipped"]:
@@ -78,8 +85,9 @@ def read_gtest_xml(path):
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         name = f"{case.get('classname')}.{case.get('name')}"
         skipped = case.find("skipped")
-        if case.find("failure") is not None:
-            record["failed"].append([name, ""])
+        failures = [failure.get("message", "") for failure in case.iter("failure")]
+        if failures:
+            record["failed"].append([name, " ".join(" | ".join(failures).split())[:LONGEST_MESSAGE]])
         elif case.get("result") == "skipped" or skipped is not None:
             message = skipped.get("message", "") if skipped is not None else ""
             # The first line is the place in the source.
@@ -100,15 +108,14 @@ def read_gtest_log(path, how_it_ended):
             "failed": [[name, ""] for name in dict.fromkeys(failed)] + [[last, how_it_ended]], "skipped": []}
 
 
-def run_program(program, results, show, timeout):
+def run_once(program, results, show, timeout, only=()):
     name = os.path.basename(program)
-    if not os.access(program, os.X_OK):
-        return {"passed": 0, "failed": [[name, "the program was not built"]], "skipped": []}
-    xml = os.path.join(results, name + ".xml")
-    log = os.path.join(results, name + ".log")
+    xml = os.path.join(results, name + (".again" if only else "") + ".xml")
+    log = xml.removesuffix(".xml") + ".log"
     if os.path.exists(xml):
         os.remove(xml)
-    status = run_logged([program, f"--gtest_output=xml:{xml}"], log, show, timeout)
+    chosen = ["--gtest_filter=" + ":".join(only)] if only else []
+    status = run_logged([program, f"--gtest_output=xml:{xml}", *chosen], log, show, timeout)
     if status is None:
         record = read_gtest_log(log, f"hung: killed after {timeout:.0f} s")
     elif os.path.exists(xml):
@@ -122,6 +129,22 @@ def run_program(program, results, show, timeout):
         with open(log, encoding="utf-8", errors="replace") as file:
             lines = [line for line in file if not line.startswith(("[ RUN ", "[       OK "))]
         sys.stdout.write("".join(lines[-200:]))
+    return record
+
+
+def run_program(program, results, show, timeout, again):
+    name = os.path.basename(program)
+    if not os.access(program, os.X_OK):
+        return {"passed": 0, "failed": [[name, "the program was not built"]], "skipped": []}
+    record = run_once(program, results, show, timeout)
+    # A program that hung or crashed left no results to judge it by, and does not get another turn.
+    if 0 < len(record["failed"]) <= again and os.path.exists(os.path.join(results, name + ".xml")):
+        second = run_once(program, results, show, timeout, [test for test, _ in record["failed"]])
+        still = {test for test, _ in second["failed"]}
+        if second["passed"] + len(still) == len(record["failed"]):
+            record["unstable"] = [pair for pair in record["failed"] if pair[0] not in still]
+            record["failed"] = [pair for pair in record["failed"] if pair[0] in still]
+            record["passed"] += len(record["unstable"])
     if not record["failed"] and not record["passed"]:
         if not record["skipped"]:
             record["failed"].append([name, "no test was run"])
@@ -137,7 +160,7 @@ def command_run(arguments):
     any_failed = False
     for program in arguments.programs:
         started = time.monotonic()
-        record = run_program(program, arguments.results, arguments.show, arguments.timeout)
+        record = run_program(program, arguments.results, arguments.show, arguments.timeout, arguments.again)
         name = os.path.basename(program)
         save(arguments.results, name, record)
         report(name, record, time.monotonic() - started)
@@ -163,7 +186,7 @@ def command_skip(arguments):
 
 
 def command_totals(arguments):
-    passed, failed, skipped = 0, [], {}
+    passed, failed, unstable, skipped = 0, [], [], {}
     files = [os.path.join(results, entry) for results in arguments.results if os.path.isdir(results)
              for entry in sorted(os.listdir(results)) if entry.endswith(".json")]
     for path in files:
@@ -172,6 +195,7 @@ def command_totals(arguments):
         step = os.path.relpath(path).removesuffix(".json").replace("/test-results", "")
         passed += record["passed"]
         failed += [(step, *pair) for pair in record["failed"]]
+        unstable += [(step, *pair) for pair in record.get("unstable", [])]
         for name, reason in record["skipped"]:
             skipped.setdefault(reason, []).append(name)
     for name in arguments.expect:
@@ -182,11 +206,13 @@ def command_totals(arguments):
         for reason, names in skipped.items():
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             print(f"  {reason}: {', '.join(names[:3])}{more}")
-    if failed:
-        print("failed:")
-        for step, name, why in failed:
+    for title, found in [("unstable, failed once and passed alone:", unstable), ("failed:", failed)]:
+        if found:
+            print(title)
+        for step, name, why in found:
             print(f"  {step}: {name}" + (f": {why}" if why else ""))
-    print(f"{passed} passed, {len(failed)} failed, {sum(map(len, skipped.values()))} skipped", flush=True)
+    also = f", {len(unstable)} of them unstable" if unstable else ""
+    print(f"{passed} passed{also}, {len(failed)} failed, {sum(map(len, skipped.values()))} skipped", flush=True)
     return bool(failed) or not passed
 
 
@@ -197,6 +223,7 @@ def main():
     run.add_argument("results")
     run.add_argument("--show", action="store_true")
     run.add_argument("--timeout", type=float, default=300)
+    run.add_argument("--again", type=int, default=0, metavar="N")
     run.add_argument("programs", nargs="+", metavar="PROGRAM")
     run.set_defaults(act=command_run)
     check = commands.add_parser("check")
