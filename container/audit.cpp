@@ -20,6 +20,9 @@ namespace {
 
 using domain_xml::DomainDefinition;
 
+/// The kernel makes a thread for each answer.
+constexpr std::chrono::seconds kAnswerHolds{1};
+
 /// key="value"; a value that could pass for more than one field becomes hexadecimal digits, as ausearch(8) knows.
 std::string field(const char* key, const std::string& value) {
   const std::unique_ptr<char, decltype(&std::free)> text(::audit_encode_nv_string(key, value.c_str(), 0), &std::free);
@@ -190,7 +193,13 @@ Audit::Audit(const AuditConfig& config) : logging_(config.logging) {
 
 bool Audit::wanted() const noexcept {
   const std::scoped_lock lock(mutex_);
-  return logging_ || (socket_ && ::audit_is_enabled(socket_.get()) > 0);
+  if (logging_ || !socket_) return logging_;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - asked_ >= kAnswerHolds) {
+    asked_ = now;
+    enabled_ = ::audit_is_enabled(socket_.get()) > 0;
+  }
+  return enabled_;
 }
 
 void Audit::write(const AuditRecords& records) noexcept {

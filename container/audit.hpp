@@ -3,6 +3,7 @@
 // ausearch(8) find them.
 #pragma once
 
+#include <chrono>
 #include <mutex>
 #include <string>
 #include <type_traits>
@@ -67,6 +68,8 @@ class Audit {
   bool logging_ = false;
   bool complained_ = false;
   mutable std::mutex mutex_;
+  mutable bool enabled_ = false;
+  mutable std::chrono::steady_clock::time_point asked_;
 };
 
 /// Reports a change as it turns out: `write` gets true if leaving happens without an exception.

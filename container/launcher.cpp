@@ -58,10 +58,10 @@ std::string log_path(const LauncherConfig& config, const std::string& name) {
   return config.log_directory + "/" + name + ".log";
 }
 
-base::Fd open_log(const LauncherConfig& config, const ContainerPlan& plan) {
-  const std::string path = log_path(config, plan.name);
+base::Fd open_log(const LauncherConfig& config, const std::string& name) {
+  const std::string path = log_path(config, name);
   base::Fd log = base::open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
-  const std::string text = log_timestamp() + ": starting up\n" + config.supervisor_path + " " + plan.name + "\n";
+  const std::string text = log_timestamp() + ": starting up\n" + config.supervisor_path + " " + name + "\n";
   base::write_all(log.get(), text.data(), text.size(), path);
   return log;
 }
@@ -126,6 +126,8 @@ class Attempt {
     if (label.own_profile.empty()) return;
     loading_ = std::async(std::launch::async, [security = parts_.security, label] { security->load(label); });
   }
+  /// By a thread of its own, since that takes until the supervisor is executed. It waits to be told what to do then.
+  void spawn_supervisor(const LauncherConfig& config, const base::Fd& log);
   void use_image(RootTargets& targets, const std::string& root) { parts_.root = targets.enter(root); }
   void use_scope(ScopeKeepers& scopes, const CgroupPlace& place) {
     if (place.scope) parts_.scope = scopes.hold(*place.scope);
@@ -143,9 +145,9 @@ class Attempt {
       fail_for_hang_up();
   }
   /// `empty_root`: -1 when who makes the mounts has to see the host's.
-  void start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log, int empty_root,
-                        const std::vector<base::Fd>& shared_namespaces, const std::vector<base::Fd>& images,
-                        const std::vector<base::Fd>& given);
+  void instruct_supervisor(const ContainerPlan& plan, const base::Fd& log, int empty_root,
+                           const std::vector<base::Fd>& shared_namespaces, const std::vector<base::Fd>& images,
+                           const std::vector<base::Fd>& given);
   /// The network namespace has come with `message`. The names of the links' ends on the host.
   const std::vector<std::string>& make_network(const std::vector<LinkPlan>& plans, LinkNames& names,
                                                ControlMessage& message);
@@ -173,27 +175,26 @@ class Attempt {
 
   ContainerParts parts_;
   std::vector<ContainerLink> links_;
+  base::Fd v2_directory_;  // where the supervisor is born
   std::future<base::PidFd> spawning_;
   std::future<void> loading_;
   bool listening_ = false, committed_ = false;
 };
 
-/// Spawned by a thread of its own, since that takes until the supervisor is executed, and the kernel finds another CPU
-/// for both. What it is to do is waiting in its socket then.
-void Attempt::start_supervisor(const LauncherConfig& config, const ContainerPlan& plan, const base::Fd& log,
-                               int empty_root, const std::vector<base::Fd>& shared_namespaces,
-                               const std::vector<base::Fd>& images, const std::vector<base::Fd>& given) {
+void Attempt::spawn_supervisor(const LauncherConfig& config, const base::Fd& log) {
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   parts_.control = ControlSocket(std::move(ours));
-  auto spawn = [&, far_end = std::move(theirs), v2_directory = parts_.group->supervisor_directory()]() mutable {
-    const base::Fd control = std::move(far_end);  // closed at the end, lest a supervisor that is gone seem to be there
-    return spawn_supervisor({.program = config.supervisor_path,
-                             .name = parts_.name,
-                             .control = control.get(),
-                             .log = log.get(),
-                             .v2_directory = v2_directory.get()});
-  };
-  spawning_ = std::async(std::launch::async, std::move(spawn));
+  v2_directory_ = parts_.group->supervisor_directory();
+  spawning_ = spawn_supervisor_beside({.program = config.supervisor_path,
+                                       .name = parts_.name,
+                                       .log = log.get(),
+                                       .v2_directory = v2_directory_.get()},
+                                      std::move(theirs));
+}
+
+void Attempt::instruct_supervisor(const ContainerPlan& plan, const base::Fd& log, int empty_root,
+                                  const std::vector<base::Fd>& shared_namespaces, const std::vector<base::Fd>& images,
+                                  const std::vector<base::Fd>& given) {
   parts_.group->add_memory();
   const base::Fd listener = listen_at(parts_.run_directory, parts_.socket_name);
   listening_ = true;
@@ -438,10 +439,18 @@ Launched Launcher::Impl::launch(const DomainDefinition& definition, const StartS
                                 const std::vector<base::Fd>& given) {
   const Deadline deadline = Clock::now() + kStartLimit;
   const auto live = with_root(definition, config.unsafe);
-  auto loops = attach_loops(given_devices(live));
+  const auto place = place_of(live);
+  // Before the attempt: they go when its thread and its supervisor have.
+  const base::Fd log = open_log(config, live.name);
+  std::vector<LoopDisk> loops;
+  Attempt attempt(config, live, security, audit);
+  attempt.use_scope(scopes, place);
+  attempt.begin_group(host.cgroups, place);
+  attempt.spawn_supervisor(config, log);  // comes up while we think, in vain if we find that the container cannot start
+
+  loops = attach_loops(given_devices(live));
   auto plan = plan_container(live, facts_for(live), config.unsafe);
   const auto links = plan_links(live);
-  const auto place = place_of(live);
   plan_cgroup_places(plan, host.cgroups, place);
   plan_given_descriptors(plan, given.size());
   const auto limits = plan_limits(live, read_limit_facts(live));
@@ -449,16 +458,11 @@ Launched Launcher::Impl::launch(const DomainDefinition& definition, const StartS
   if (links.empty()) steps.links_made({});
   const auto shared = open_shared_namespaces(live, config.namespaces_of);
   const auto images = mount_images(plan);
-
   const auto label = security->plan(live);
-  const base::Fd log = open_log(config, plan);  // before the attempt, whose thread may outlast what fails here
-  Attempt attempt(config, live, security, audit);
   plan_security(plan, label);
   attempt.load_label(label);
   if (plan.root_image.empty()) attempt.use_image(*targets, plan.root_source);
-  attempt.use_scope(scopes, place);
-  attempt.begin_group(host.cgroups, place);
-  attempt.start_supervisor(config, plan, log, empty_root_for(plan), shared, images, given);
+  attempt.instruct_supervisor(plan, log, empty_root_for(plan), shared, images, given);
   attempt.complete_group(plan, limits);  // beside the supervisor's own preparations
   log_plan(config, plan, log);           // beside the making of the namespaces
   DomainDefinition running_definition;

@@ -2,8 +2,10 @@
 // threads.
 #pragma once
 
+#include <future>
 #include <string>
 
+#include "base/descriptors.hpp"
 #include "base/pid_fd.hpp"
 
 namespace container {
@@ -18,5 +20,8 @@ struct SpawnPlan {
 
 /// Blocks until the program is executed. Throws SystemError naming it when that fails; no child is left then.
 base::PidFd spawn_supervisor(const SpawnPlan& plan);
+/// The same by a thread of its own, while the caller goes on. The descriptors of `plan` but `control`, which is closed
+/// at the end, have to stay open until the result is there.
+std::future<base::PidFd> spawn_supervisor_beside(SpawnPlan plan, base::Fd control);
 
 }  // namespace container

@@ -123,9 +123,9 @@ TEST_F(StatsTest, CpuTimeIsWhatTheContainerBurnt) {
   // The kernel calls a task frozen just before it switches away from it, and charges it for the way there.
   long long frozen = -1;
   EXPECT_TRUE(eventually([&] {
-    const long long before = frozen;
+    const long long last = frozen;
     frozen = time();
-    return frozen == before;
+    return frozen == last;
   })) << "paused, it stops burning";
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(time(), frozen) << "paused: it burns nothing, and can still be asked";
