@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "support/fixture.hpp"
@@ -76,7 +78,10 @@ class AuditTest : public SystemTest {
  protected:
   void SetUp() override {
     SKIP_ON_STOCK("tells other fields");
-    if (!host_audits() && exists("/run/systemd/system")) run({"systemctl", "start", "auditd"});
+    if (!host_audits() && exists("/run/systemd/system")) {
+      run({"systemctl", "start", "auditd"});
+      std::this_thread::sleep_for(std::chrono::seconds(1));  // so long the daemon relies on what the kernel said before
+    }
     if (!host_audits()) GTEST_SKIP() << "this host does not audit";
     if (!listener_.listens()) GTEST_SKIP() << "audit records cannot be listened to here";
   }
