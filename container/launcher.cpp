@@ -185,11 +185,9 @@ void Attempt::spawn_supervisor(const LauncherConfig& config, const base::Fd& log
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   parts_.control = ControlSocket(std::move(ours));
   v2_directory_ = parts_.group->supervisor_directory();
-  spawning_ = spawn_supervisor_beside({.program = config.supervisor_path,
-                                       .name = parts_.name,
-                                       .log = log.get(),
-                                       .v2_directory = v2_directory_.get()},
-                                      std::move(theirs));
+  spawning_ = spawn_supervisor_beside(
+      {.program = config.supervisor_path, .name = parts_.name, .log = log.get(), .v2_directory = v2_directory_.get()},
+      std::move(theirs));
 }
 
 void Attempt::instruct_supervisor(const ContainerPlan& plan, const base::Fd& log, int empty_root,

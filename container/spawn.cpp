@@ -157,8 +157,7 @@ base::PidFd spawn(const SpawnPlan& plan, const Cpus* cpus) {
   char* const argv[] = {program.data(), name.data(), nullptr};
   char* const envp[] = {nullptr};
   ChildArguments arguments{
-      program.c_str(), argv, envp, log.get(), control.get(), &base::inherited_descriptor_limit(), cpus,
-      0};
+      program.c_str(), argv, envp, log.get(), control.get(), &base::inherited_descriptor_limit(), cpus, 0};
   const auto stack = std::make_unique<std::byte[]>(kStackBytes);
 
   int pidfd = -1;

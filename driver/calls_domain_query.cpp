@@ -9,6 +9,7 @@
 #include "domain-xml/format.hpp"
 #include "domain-xml/metadata.hpp"
 #include "driver/calls.hpp"
+#include "driver/kept_files.hpp"
 #include "driver/wire_values.hpp"
 
 namespace driver {
@@ -20,19 +21,20 @@ using rpc::Run;
 namespace proc = rpc::proc;
 
 /// Zeros when the guest ends at this very moment and its files are gone.
-cgroup::Usage usage_of(const DomainSnapshot& domain) {
+cgroup::Usage usage_of(Services& services, const DomainSnapshot& domain) {
   if (!domain.running) return {};
+  services.kept_files.used();
   try {
-    return domain.running->usage(cgroup::Ask::Cpu | cgroup::Ask::Memory, cgroup::Keep::Closed);
+    return domain.running->usage(cgroup::Ask::Cpu | cgroup::Ask::Memory, cgroup::Keep::Open);
   } catch (const base::Error& error) {
     base::log::debug("domain '{}': {}", domain.identity.name, error.what());
     return {};
   }
 }
 
-rpc::DomainGetInfoRet info(const DomainSnapshot& domain) {
+rpc::DomainGetInfoRet info(Services& services, const DomainSnapshot& domain) {
   const auto& definition = domain.current();
-  const cgroup::Usage usage = usage_of(domain);
+  const cgroup::Usage usage = usage_of(services, domain);
   rpc::DomainGetInfoRet ret;
   ret.state = static_cast<std::uint8_t>(domain.status.state);
   ret.maxMem = definition.memory_kib;
@@ -105,7 +107,8 @@ rpc::DomainGetSecurityLabelRet security_label(const DomainSnapshot& domain, cons
 
 void add_domain_query_calls(rpc::ProcedureTable& table, Services& services) {
   const auto look = [&services](const rpc::NonnullDomain& wanted) { return find_domain(services, wanted)->snapshot(); };
-  table.on<proc::DomainGetInfo>(Run::Inline, [look](Call&, const auto& args) { return info(look(args.dom)); });
+  table.on<proc::DomainGetInfo>(Run::Inline,
+                                [&services, look](Call&, const auto& args) { return info(services, look(args.dom)); });
   table.on<proc::DomainGetState>(Run::Inline, [look](Call&, const auto& args) {
     require_flags(args.flags, 0, "virDomainGetState");
     const Status status = look(args.dom).status;

@@ -14,6 +14,7 @@
 #include "driver/domain_filter.hpp"
 #include "driver/domain_registry.hpp"
 #include "driver/domain_stats.hpp"
+#include "driver/kept_files.hpp"
 #include "driver/parallel.hpp"
 #include "driver/wire_values.hpp"
 
@@ -245,21 +246,6 @@ void all_domain_stats(const Services& services, const VisibleDomains* visible,
   for (const auto& record : records) out.put_opaque_fixed(record);
 }
 
-// Files kept open cost the kernel 5 KiB each. Whoever watches asks again within this time.
-constexpr auto kKeepOpenFor = std::chrono::minutes(2);
-
-/// Any thread; `timer` is touched by the loop's only.
-void close_kept_files_later(Services& services, const std::shared_ptr<base::Watch>& timer) {
-  services.loop.post([&services, timer] {
-    *timer = services.loop.after(kKeepOpenFor, [&services] {
-      services.run_on_worker([&services] {
-        for (const auto& domain : services.registry.all())
-          if (const auto running = domain->snapshot().running) running->close_kept_files();
-      });
-    });
-  });
-}
-
 }  // namespace
 
 void add_stats_calls(rpc::ProcedureTable& table, Services& services) {
@@ -286,11 +272,11 @@ void add_stats_calls(rpc::ProcedureTable& table, Services& services) {
   });
   using AllStats = proc::ConnectGetAllDomainStats;
   table.add(AllStats::kProgram, AllStats::kNumber, Run::Worker,
-            [&services, timer = std::make_shared<base::Watch>()](Call& call, rpc::Decoder& in, rpc::Encoder& out) {
+            [&services](Call& call, rpc::Decoder& in, rpc::Encoder& out) {
               AllStats::Args args;
               args.decode(in);
               all_domain_stats(services, visible_domains(call), args, out);
-              close_kept_files_later(services, timer);
+              services.kept_files.used();
             });
 }
 

@@ -19,6 +19,7 @@
 #include "driver/filter_bindings.hpp"
 #include "driver/hooks.hpp"
 #include "driver/id_maps.hpp"
+#include "driver/kept_files.hpp"
 #include "driver/network_ports.hpp"
 #include "driver/outside_releases.hpp"
 #include "driver/paths.hpp"
@@ -72,6 +73,7 @@ class Daemon {
   FilterBindings filter_bindings_;
   OutsideReleases releases_;
   DhcpLeases dhcp_leases_;
+  KeptFiles kept_files_;
   Hooks hooks_;
   Services services_;
   Access access_;

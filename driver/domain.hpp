@@ -31,6 +31,7 @@ class DhcpLeases;
 class Hooks;
 class NetworkPorts;
 class OutsideReleases;
+class KeptFiles;
 class StorageVolumes;
 
 /// What a domain needs of the daemon around it.
@@ -45,6 +46,7 @@ struct Services {
   FilterBindings& filter_bindings;
   OutsideReleases& releases;
   DhcpLeases& dhcp_leases;
+  KeptFiles& kept_files;
   const Hooks& hooks;
   base::EventLoop& loop;
   /// Runs blocking work on a worker thread. Any thread.
