@@ -3,7 +3,6 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
-#include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <shared_mutex>
 
 #include "base/error.hpp"
+#include "base/journal_sink.hpp"
 
 namespace base::log {
 namespace {
@@ -60,7 +60,7 @@ spdlog::sink_ptr open_sink(const Output& output) {
     case Output::Kind::Stderr:
       return std::make_shared<spdlog::sinks::stderr_sink_mt>();
     case Output::Kind::Journald:
-      return std::make_shared<spdlog::sinks::systemd_sink_mt>("virtlxcelld");
+      return make_journal_sink();
     case Output::Kind::Syslog:
       return std::make_shared<spdlog::sinks::syslog_sink_mt>(output.name, LOG_PID, LOG_DAEMON, false);
     case Output::Kind::File:
@@ -223,7 +223,9 @@ std::vector<Output> outputs() {
 void write(Level level, const std::string& line, const char* source) {
   Log& log = instance();
   const std::shared_lock lock(log.mutex);
-  if (is_wanted(log, level, source)) log.logger->log(to_spdlog(level), "{}", line);
+  if (!is_wanted(log, level, source)) return;
+  const std::string name = name_of(source);
+  log.logger->log(spdlog::source_loc(name.c_str(), 1, ""), to_spdlog(level), "{}", line);
 }
 
 bool enabled(Level level) {
