@@ -1,4 +1,5 @@
 // virtlxcelld: reads options and configuration, puts the parts together, runs.
+#include <malloc.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -121,6 +122,8 @@ int main(int argc, char** argv) {
   ::umask(022);
   base::raise_descriptor_limit();
   base::hold_memory_reserve();
+  // What is large goes back to the kernel when it is freed. By default malloc keeps it once there has been one such.
+  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   std::signal(SIGPIPE, SIG_IGN);
   try {
     if (options->check_host) return check_host(*options) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/memory_reserve.hpp"
 #include "rpc/error_message.hpp"
+#include "rpc/lower_share.hpp"
 
 namespace rpc {
 namespace {
@@ -17,6 +18,11 @@ namespace {
 // Above this the client is not read until it reads us; its calls then wait in its own socket.
 constexpr std::size_t kOutputHighWater = 1u << 20;
 constexpr std::uint32_t kEventSerial = 1;
+
+// One turn's: a burst of short calls takes no longer than others can wait for.
+constexpr unsigned kPacketsPerTurn = 16;
+// Work on more than this is done at a lower share of the CPUs.
+constexpr std::size_t kLargePayload = 64 * 1024;
 
 // What a client may make the daemon keep before it is known, and where it can only ask questions.
 constexpr std::size_t kMaxAnonymousPacketBytes = 64 * 1024;
@@ -87,8 +93,9 @@ struct ClientConnection::PendingCall {
   PacketHeader header;
   const ProcedureTable::Entry* entry = nullptr;
   Call call;
-  std::string payload;  // while the guard thinks
-  Outcome outcome;      // of a worker's
+  std::string bytes;         // that payload is in
+  std::string_view payload;  // while the guard thinks, and for a worker
+  Outcome outcome;           // of a worker's
 };
 
 ClientConnection::ClientConnection(ConnectionHost& host, base::Fd socket, std::uint64_t id, PeerCredentials peer,
@@ -155,13 +162,24 @@ void ClientConnection::on_loop(std::function<void()> work) {
   });
 }
 
+ClientFacts ClientConnection::facts() const {
+  return {.id = id_,
+          .since = since_,
+          .peer = peer_,
+          .read_only = read_only_,
+          .calls = running_calls_,
+          .streams = streams_.size(),
+          .unsent_bytes = out_.unsent(),
+          .unread_bytes = reader_.buffered()};
+}
+
 // ---- the loop side ----
 
 void ClientConnection::on_socket(std::uint32_t events) {
   const Turn turn(*this);
   if (closed_) return;
   try {
-    if ((events & EPOLLIN) && can_take_input()) return receive();
+    if ((events & EPOLLIN) && can_take_input() && !input_held_) return receive();
   } catch (const std::exception& error) {  // what was read and could not be kept leaves the rest without meaning
     return close(base::join("its input cannot be taken: ", error.what()));
   }
@@ -190,8 +208,8 @@ void ClientConnection::process_input() {
   input_held_ = false;
   Packet packet;
   try {
-    while (!closed_ && drop_reason_.empty()) {
-      if (!can_take_input()) {
+    for (unsigned taken = 0; !closed_ && drop_reason_.empty(); ++taken) {
+      if (taken == kPacketsPerTurn || !can_take_input()) {
         input_held_ = reader_.buffered() > 0;
         return;
       }
@@ -294,8 +312,13 @@ void ClientConnection::on_call(Packet& packet) {
   pending->call.fds_in = std::move(packet.fds);
   ++running_calls_;
   ++slots_used_;
-  if (!host_.guard) return run(pending, packet.payload);
   pending->payload = packet.payload;
+  if (!host_.guard && pending->entry->where == Run::Inline) return run(pending);
+  if (packet.whole.empty())
+    pending->payload = pending->bytes = packet.payload;
+  else
+    pending->bytes = std::move(packet.whole);
+  if (!host_.guard) return run(pending);
   ask_guard(pending);
 }
 
@@ -305,23 +328,26 @@ void ClientConnection::ask_guard(const std::shared_ptr<PendingCall>& pending) {
     if (refusal || alive->closed_)
       alive->finish_call(*pending, refusal ? Outcome{encode_error(*refusal), true} : Outcome{});
     else
-      alive->run(pending, pending->payload);
+      alive->run(pending);
   };
   host_.guard(pending->call, *pending->entry->info, pending->payload, decided);
 }
 
-void ClientConnection::run(const std::shared_ptr<PendingCall>& pending, std::string_view payload) {
+void ClientConnection::run(const std::shared_ptr<PendingCall>& pending) {
   if (pending->entry->where == Run::Inline)
-    return finish_call(*pending, run_handler(*pending->entry, pending->call, payload));
+    return finish_call(*pending, run_handler(*pending->entry, pending->call, pending->payload));
 
   const Priority priority = pending->entry->info->high_priority ? Priority::High : Priority::Ordinary;
-  host_.submit(priority, [&host = host_, alive = self(), pending, payload = std::string(payload)] {
+  host_.submit(priority, id_, [&host = host_, alive = self(), pending] {
     auto& outcome = pending->outcome;
     try {
-      outcome = run_handler(*pending->entry, pending->call, payload);
+      const LowerShare share(pending->payload.size() > kLargePayload);
+      outcome = run_handler(*pending->entry, pending->call, pending->payload);
     } catch (const std::bad_alloc&) {  // not even memory for an error
       base::insist([&] { outcome = no_memory(*pending->entry); });
     }
+    pending->payload = {};
+    pending->bytes = {};  // here: giving back what is large takes a moment
     base::insist([&] { host.complete([alive, pending] { alive->finish_call(*pending, pending->outcome); }); });
   });
 }
@@ -451,7 +477,7 @@ void ClientConnection::flush() {
 }
 
 void ClientConnection::update_watch() {
-  const std::uint32_t wanted = (can_take_input() ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT);
+  const std::uint32_t wanted = (can_take_input() && !input_held_ ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT);
   if (wanted == watched_events_) return;
   watched_events_ = wanted;
   watch_.set_events(wanted);
@@ -463,7 +489,9 @@ void ClientConnection::close(const std::string& reason) {
   if (closed_) return;
   const Turn turn(*this);
   closed_ = true;
-  if (!reason.empty()) base::log::warning("client {} (pid {}, uid {}) dropped: {}", id_, peer_.pid, peer_.uid, reason);
+  if (!reason.empty())
+    log(base::log::Level::Warning,
+        base::join("client ", id_, " (pid ", peer_.pid, ", uid ", peer_.uid, ") dropped: ", reason));
   {
     const std::scoped_lock lock(remote_mutex_);
     reachable_ = false;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "rpc/client_log.hpp"
 #include "rpc/client_stream.hpp"
 #include "rpc/dispatch.hpp"
 #include "rpc/keepalive.hpp"
@@ -28,7 +29,8 @@ struct ConnectionHost {
   const ServerLimits& limits;
   std::vector<char> read_buffer;
   const Guard& guard;
-  std::function<void(Priority, std::function<void()>)> submit;
+  ClientLog& log;
+  std::function<void(Priority, std::uint64_t client, std::function<void()>)> submit;
   /// Brings a worker's result to the loop thread. Any thread.
   std::function<void(std::function<void()>)> complete;
   std::function<void(ClientConnection&)> on_authenticated;
@@ -44,8 +46,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   /// Drops the client. `reason` empty: it left by itself.
   void close(const std::string& reason);
 
-  /// When it came, in seconds since the epoch.
-  std::int64_t since() const { return since_; }
+  ClientFacts facts() const;
 
   std::uint64_t id() const override { return id_; }
   const PeerCredentials& peer() const override { return peer_; }
@@ -56,6 +57,9 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   void mark_authenticated() override;
   void start_keepalive() override;
   void drop(const std::string& reason) override;
+  void log(base::log::Level level, const std::string& line, const char* source = __builtin_FILE()) override {
+    host_.log.write(level, peer_.pid, line, source);
+  }
   void send_event(std::uint32_t program, std::int32_t procedure, Encoder body) override;
 
  private:
@@ -83,7 +87,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
 
   void on_call(Packet& packet);
   void ask_guard(const std::shared_ptr<PendingCall>& pending);
-  void run(const std::shared_ptr<PendingCall>& pending, std::string_view payload);
+  void run(const std::shared_ptr<PendingCall>& pending);
   bool relay(const Packet& call, const ProcedureTable::Entry& entry);
   void finish_call(PendingCall& pending, const Outcome& outcome);
   void send_reply(PendingCall& pending, const Outcome& outcome);
@@ -132,7 +136,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   unsigned running_calls_ = 0;
   unsigned turns_ = 0;  // nesting of Turn
   bool scheduled_ = false;
-  bool input_held_ = false;  // complete packets may wait in reader_ for a slot
+  bool input_held_ = false;  // complete packets may wait in reader_, for a slot or their turn
   bool leaving_ = false;     // CONNECT_CLOSE was answered: close when everything is written
   std::string drop_reason_;
   bool closed_ = false;

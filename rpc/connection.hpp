@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/event_loop.hpp"
+#include "base/log.hpp"
 #include "rpc/xdr.hpp"
 
 namespace rpc {
@@ -44,6 +45,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   virtual void mark_authenticated() = 0;
   /// Begins to ping the client; only for clients that asked for feature 10, others take a PING for a fatal error.
   virtual void start_keepalive() = 0;
+  /// A line in the log that this client has caused: of many, a few are written, and the rest counted. Any thread.
+  virtual void log(base::log::Level level, const std::string& line, const char* source = __builtin_FILE()) = 0;
   /// Disconnects the client, which is named in the log with the reason. Any thread.
   virtual void drop(const std::string& reason) = 0;
 

@@ -3,6 +3,7 @@
 #include <new>
 #include <system_error>
 
+#include "base/activity.hpp"
 #include "base/log.hpp"
 #include "rpc/error_message.hpp"
 
@@ -75,12 +76,11 @@ bool is_trouble(base::Code code) {
 
 /// The reply, and the one line in the log that says why.
 Outcome failed(const ProcedureTable::Entry& entry, const Call& call, const base::Error& error) {
-  const auto& client = *call.connection;
-  if (is_trouble(error.code()))
-    base::log::warning("{} of client {} (pid {}): {}", entry.info->api, client.id(), client.peer().pid,
-                       error.message());
-  else
-    base::log::info("{} of client {} (pid {}): {}", entry.info->api, client.id(), client.peer().pid, error.message());
+  auto& client = *call.connection;
+  const auto level = is_trouble(error.code()) ? base::log::Level::Warning : base::log::Level::Info;
+  if (base::log::enabled(level))
+    client.log(level, base::join(entry.info->api, " of client ", client.id(), " (pid ", client.peer().pid,
+                                 "): ", error.message()));
   return {encode_error(error), true};
 }
 
@@ -92,6 +92,7 @@ Outcome no_memory(const ProcedureTable::Entry& entry) {
 
 Outcome run_handler(const ProcedureTable::Entry& entry, Call& call, std::string_view payload) {
   if (!entry.handler) return {};  // CONNECT_CLOSE: the connection itself does what is needed
+  const base::Activity activity(entry.info->api, call.connection ? call.connection->id() : 0);
   try {
     Decoder in(payload);
     Encoder out;

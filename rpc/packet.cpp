@@ -1,5 +1,7 @@
 #include "rpc/packet.hpp"
 
+#include <utility>
+
 #include "base/error.hpp"
 
 namespace rpc {
@@ -66,6 +68,7 @@ void PacketReader::feed(std::string_view bytes, base::Fd fd) {
 }
 
 bool PacketReader::next(Packet& packet, std::size_t most) {
+  packet.whole.clear();
   const std::string_view rest = std::string_view(buffer_).substr(start_);
   if (rest.size() < 4) return false;
   const std::size_t length = Decoder(rest).get_u32();
@@ -85,6 +88,11 @@ bool PacketReader::next(Packet& packet, std::size_t most) {
   packet.payload = rest.substr(length - in.remaining(), in.remaining());
   take_fds(start_ + length, fd_count, packet);
   start_ += length + fd_count;
+  if (start_ == buffer_.size() && buffer_.size() > kKeepCapacity) {
+    // A large one is handed over rather than copied; its characters stay where they are.
+    discarded_ += std::exchange(start_, 0);
+    packet.whole = std::exchange(buffer_, {});
+  }
   return true;
 }
 

@@ -41,6 +41,7 @@ struct Packet {
   PacketHeader header;
   std::string_view payload;  // after the descriptor count; valid until the reader is used again
   std::vector<base::Fd> fds;
+  std::string whole;  // a large packet's bytes, which the payload is in; empty: they are the reader's
 };
 
 /// The bytes of a packet. `fd_count` is put in front of the payload for the types that carry descriptors.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/activity.hpp"
 #include "base/log.hpp"
 #include "rpc/client_connection.hpp"
 #include "rpc/listener.hpp"
@@ -31,21 +32,23 @@ struct Server::Impl {
       : server(owner),
         limits(usable(server_limits)),
         loop(event_loop),
+        log(event_loop),
         pool(limits.workers, limits.priority_workers),
-        host{
-            .loop = event_loop,
-            .table = table,
-            .limits = limits,
-            .read_buffer = std::vector<char>(kReadBufferBytes),
-            .guard = owner.guard,
-            .submit = [this](Priority priority, std::function<void()> work) { pool.submit(priority, std::move(work)); },
-            .complete = [this](std::function<void()> result) { complete(std::move(result)); },
-            .on_authenticated =
-                [this](ClientConnection& connection) {
-                  anonymous.erase(connection.id());
-                  start_waiting();
-                },
-            .on_gone = [this](ClientConnection& connection) { forget(connection.id()); }} {}
+        host{.loop = event_loop,
+             .table = table,
+             .limits = limits,
+             .read_buffer = std::vector<char>(kReadBufferBytes),
+             .guard = owner.guard,
+             .log = log,
+             .submit = [this](Priority priority, std::uint64_t client,
+                              std::function<void()> work) { pool.submit(priority, std::move(work), client); },
+             .complete = [this](std::function<void()> result) { complete(std::move(result)); },
+             .on_authenticated =
+                 [this](ClientConnection& connection) {
+                   anonymous.erase(connection.id());
+                   start_waiting();
+                 },
+             .on_gone = [this](ClientConnection& connection) { forget(connection.id()); }} {}
 
   bool has_room() const;
   /// May `uid` have one more of `most`, of which it has `has`? No single user takes them all from the others.
@@ -63,6 +66,7 @@ struct Server::Impl {
   Server& server;
   ServerLimits limits;
   base::EventLoop& loop;
+  ClientLog log;
   WorkerPool pool;
   ConnectionHost host;
   std::vector<std::unique_ptr<Listener>> listeners;
@@ -208,24 +212,16 @@ std::size_t Server::connection_count() const {
   return impl_->connections.size();
 }
 
-namespace {
-
-ClientFacts facts_of(const ClientConnection& connection) {
-  return {connection.id(), connection.since(), connection.peer(), connection.read_only()};
-}
-
-}  // namespace
-
 std::vector<ClientFacts> Server::clients() const {
   std::vector<ClientFacts> found;
-  for (const auto& [id, connection] : impl_->connections) found.push_back(facts_of(*connection));
+  for (const auto& [id, connection] : impl_->connections) found.push_back(connection->facts());
   return found;
 }
 
 std::optional<ClientFacts> Server::find_client(std::uint64_t id) const {
   const auto found = impl_->connections.find(id);
   if (found == impl_->connections.end()) return std::nullopt;
-  return facts_of(*found->second);
+  return found->second->facts();
 }
 
 bool Server::disconnect(std::uint64_t id) {
@@ -260,6 +256,7 @@ void Server::set_worker_limits(WorkerLimits limits) {
 
 void Server::run_on_worker(std::function<void()> work) {
   impl_->pool.submit(Priority::Ordinary, [work = std::move(work)] {
+    const base::Activity activity("background work");
     try {
       work();
     } catch (const std::exception& error) {

@@ -40,6 +40,9 @@ struct ClientFacts {
   std::int64_t since = 0;  // seconds since the epoch
   PeerCredentials peer;
   bool read_only = false;
+  unsigned calls = 0;  // that are being answered here
+  std::size_t streams = 0, unsent_bytes = 0;
+  std::size_t unread_bytes = 0;  // received, and not yet looked at
 };
 
 enum class SocketAccess { ReadWrite, ReadOnly };

@@ -65,11 +65,34 @@ void WorkerPool::set_limits(WorkerLimits limits) {
   priority_.wake.notify_all();
 }
 
-void WorkerPool::submit(Priority priority, std::function<void()> work) {
+void WorkerPool::Queue::push(std::uint64_t client, Job job) {
+  auto& own = of_[client];
+  std::list<std::uint64_t> turn;  // all memory first: a job without a turn would never be done
+  if (own.empty()) turn.push_back(client);
+  own.push_back(std::move(job));
+  turns_.splice(turns_.end(), turn);
+  ++count_;
+}
+
+WorkerPool::Job WorkerPool::Queue::pop() {
+  const auto own = of_.find(turns_.front());
+  Job job = std::move(own->second.front());
+  own->second.pop_front();
+  if (own->second.empty()) {
+    of_.erase(own);
+    turns_.pop_front();
+  } else {
+    turns_.splice(turns_.end(), turns_, turns_.begin());
+  }
+  --count_;
+  return job;
+}
+
+void WorkerPool::submit(Priority priority, std::function<void()> work, std::uint64_t client) {
   const std::scoped_lock lock(mutex_);
   if (finishing_) return;
   auto& queue = jobs_[static_cast<int>(priority)];
-  queue.push_back({next_number_++, std::move(work)});
+  queue.push(client, {next_number_++, std::move(work)});
   const std::size_t waiting = jobs_[0].size() + jobs_[1].size();
   if (ordinary_.idle > 0) ordinary_.wake.notify_one();
   if (waiting > ordinary_.idle && ordinary_.started < ordinary_.limit) {
@@ -155,11 +178,9 @@ bool WorkerPool::has_work(const Kind& kind) const {
 
 bool WorkerPool::take(const Kind& kind, Job& job) {
   if (!has_work(kind)) return false;
-  const bool high = !jobs_[1].empty() &&
-                    (&kind == &priority_ || jobs_[0].empty() || jobs_[1].front().number < jobs_[0].front().number);
-  auto& queue = jobs_[high ? 1 : 0];
-  job = std::move(queue.front());
-  queue.pop_front();
+  const bool high =
+      !jobs_[1].empty() && (&kind == &priority_ || jobs_[0].empty() || jobs_[1].number() < jobs_[0].number());
+  job = jobs_[high ? 1 : 0].pop();
   return true;
 }
 

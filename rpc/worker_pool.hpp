@@ -1,12 +1,14 @@
-// The threads on which calls wait for the kernel. Ordinary workers take any work in the order it came; priority workers
-// take only Priority::High, so that short calls pass while every ordinary worker is busy. Threads start when first
-// needed.
+// The threads on which calls wait for the kernel. Ordinary workers take any work; priority workers take only
+// Priority::High, so that short calls pass while every ordinary worker is busy. Clients take turns: each one's work is
+// done in the order it came, and whoever sends much waits for himself. Threads start when first needed.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -34,7 +36,7 @@ class WorkerPool {
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   /// Any thread. `work` must not throw. Ignored after finish().
-  void submit(Priority priority, std::function<void()> work);
+  void submit(Priority priority, std::function<void()> work, std::uint64_t client = 0);
   WorkerFigures figures() const;
   /// Threads that are now too many end when they have nothing to do. `max` is at least 1 and not below `min`.
   void set_limits(WorkerLimits limits);
@@ -60,6 +62,21 @@ class WorkerPool {
     std::uint64_t number;
     std::function<void()> work;
   };
+  /// Jobs in their clients' turns.
+  class Queue {
+   public:
+    bool empty() const { return count_ == 0; }
+    std::size_t size() const { return count_; }
+    void push(std::uint64_t client, Job job);
+    /// Of the job whose turn it is.
+    std::uint64_t number() const { return of_.at(turns_.front()).front().number; }
+    Job pop();
+
+   private:
+    std::map<std::uint64_t, std::deque<Job>> of_;  // by client, those that have any
+    std::list<std::uint64_t> turns_;               // the same clients
+    std::size_t count_ = 0;
+  };
   struct Kind {
     unsigned limit = 0;
     unsigned started = 0;
@@ -79,8 +96,8 @@ class WorkerPool {
   unsigned min_ = 0;
   Kind ordinary_;
   Kind priority_;
-  unsigned waiting_ = 0;     // workers that do not count
-  std::deque<Job> jobs_[2];  // by Priority
+  unsigned waiting_ = 0;  // workers that do not count
+  Queue jobs_[2];         // by Priority
   std::uint64_t next_number_ = 0;
   bool finishing_ = false;
   std::vector<std::thread> threads_;

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <future>
 #include <mutex>
+#include <string>
 
 #include "rpc/raw_client.hpp"
 
@@ -256,6 +258,43 @@ TEST(ConnectionTest, TheGuardDecidesWhenItLikes) {
     return gone;
   }));
   EXPECT_LE(ran, 2);
+}
+
+/// What one client sends at once is not all done before anybody else is looked at.
+TEST(ConnectionTest, ABurstOfShortCallsGivesWayToOthers) {
+  Gate gate;
+  unsigned done = 0, done_before = 0;  // the loop thread's
+  TestServer server;
+  server.table.on<rpc::proc::ConnectGetHostname>(rpc::Run::Inline, [&](rpc::Call&, const rpc::Nothing&) {
+    ++done;
+    return rpc::ConnectGetHostnameRet{"here"};
+  });
+  server.table.on<rpc::proc::ConnectNumOfDomains>(rpc::Run::Inline, [&](rpc::Call&, const rpc::Nothing&) {
+    done_before = done;
+    return rpc::ConnectNumOfDomainsRet{};
+  });
+  server.start();
+  RawClient greedy = server.connect_open(), modest = server.connect_open();
+  std::promise<void> is_held;
+  auto held = std::async(std::launch::async, [&] {
+    server.on_loop([&] {
+      is_held.set_value();
+      gate.wait();
+    });
+  });
+  is_held.get_future().wait();
+  constexpr unsigned kBurst = 2000;
+  std::string burst;
+  for (unsigned i = 0; i < kBurst; ++i)
+    burst += rpc::format_packet(
+        greedy.call_header(rpc::proc::ConnectGetHostname::kProgram, rpc::proc::ConnectGetHostname::kNumber), {});
+  greedy.send_bytes(burst);
+  modest.call<rpc::proc::ConnectNumOfDomains>();
+  gate.open();
+  held.wait();
+  modest.expect();
+  for (unsigned i = 0; i < kBurst; ++i) greedy.expect();
+  EXPECT_LT(done_before, kBurst / 4);
 }
 
 }  // namespace

@@ -91,6 +91,26 @@ TEST(Packet, LargestPacketPasses) {
   EXPECT_EQ(packet.payload.size(), 33554408u);
 }
 
+TEST(Packet, ALargeOneIsHandedOverAndTheNextStartsAnew) {
+  const std::string large(300'000, 'x');
+  PacketReader reader;
+  Packet packet;
+  for (std::uint32_t serial = 1; serial < 4; ++serial) {
+    reader.feed(format_packet(header(NetMessageType::Call, serial), large + std::to_string(serial)));
+    ASSERT_TRUE(reader.next(packet));
+    EXPECT_EQ(packet.header.serial, serial);
+    EXPECT_EQ(packet.payload, large + std::to_string(serial));
+    EXPECT_EQ(packet.payload.data() + packet.payload.size(), packet.whole.data() + packet.whole.size());
+    EXPECT_EQ(reader.buffered(), 0U);
+    reader.feed(format_packet(header(NetMessageType::CallWithFds, 9), "small", 1));
+    EXPECT_FALSE(reader.next(packet)) << "its descriptor has not come";
+    reader.feed(std::string(1, '\0'), some_fd());
+    ASSERT_TRUE(reader.next(packet));
+    EXPECT_EQ(packet.fds.size(), 1U);
+    EXPECT_TRUE(packet.whole.empty());
+  }
+}
+
 TEST(Packet, DescriptorsFollowThePacket) {
   PacketReader reader;
   Packet packet;

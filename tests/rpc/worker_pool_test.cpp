@@ -24,6 +24,24 @@ TEST(WorkerPoolTest, RunsOrdinaryWorkInOrderWithOneWorker) {
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
 }
 
+TEST(WorkerPoolTest, WhoSendsMuchWaitsForHimself) {
+  std::vector<int> order;  // of clients
+  {
+    WorkerPool pool(1, 0);
+    std::promise<void> release;
+    pool.submit(Priority::Ordinary, [&] { release.get_future().wait(); });
+    for (int i = 0; i < 100; ++i)
+      pool.submit(
+          Priority::Ordinary, [&order] { order.push_back(1); }, 1);
+    for (int i = 0; i < 3; ++i)
+      pool.submit(
+          Priority::Ordinary, [&order] { order.push_back(2); }, 2);
+    release.set_value();
+  }
+  ASSERT_EQ(order.size(), 103U);
+  EXPECT_EQ(std::count(order.begin(), order.begin() + 6, 2), 3);
+}
+
 TEST(WorkerPoolTest, HighPriorityPassesBlockedWorkers) {
   WorkerPool pool(2, 1);
   std::promise<void> release;
