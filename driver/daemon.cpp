@@ -77,6 +77,7 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
   add_event_calls(table_, services_, events_);
   siblings_.add_calls(table_);
   watch_signals();  // before the server starts threads, which inherit the blocked signals
+  state_dump_ = std::make_unique<StateDump>(paths.run + "/state.txt", registry_, loop_, servers_);
   server_ = std::make_unique<rpc::Server>(loop_, table_, config.limits);
   server_->on_connection = [this](rpc::Connection& connection) { access_.greet(connection); };
   if (config.min_workers > 0)
@@ -101,6 +102,7 @@ void Daemon::add_admin_server(const Config& config) {
 
 /// Containers go on running: only the daemon's view of them ends here.
 Daemon::~Daemon() {
+  state_dump_.reset();
   admin_server_.reset();
   server_->shut_down();
   access_.stop();  // what waits for polkit belongs to connections of the server

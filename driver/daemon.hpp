@@ -25,6 +25,7 @@
 #include "driver/paths.hpp"
 #include "driver/siblings.hpp"
 #include "driver/sockets.hpp"
+#include "driver/state_dump.hpp"
 #include "driver/storage_volumes.hpp"
 #include "driver/store.hpp"
 #include "rpc/procedure_table.hpp"
@@ -82,6 +83,7 @@ class Daemon {
   rpc::ProcedureTable admin_table_{rpc::kAdminProgram};
   std::unique_ptr<rpc::Server> admin_server_;
   AdminServers servers_;
+  std::unique_ptr<StateDump> state_dump_;
   std::chrono::seconds timeout_{0};
   std::vector<base::Watch> signals_;
   base::Watch idle_timer_;

@@ -80,6 +80,16 @@ std::optional<std::chrono::milliseconds> Domain::job_age() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - job_taken_at_);
 }
 
+std::optional<Domain::Glimpse> Domain::glimpse() const {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return std::nullopt;
+  Glimpse now{{name_, uuid_, id_}, status_, config_ != nullptr, autostart_, std::nullopt, std::nullopt};
+  if (!job_taken_) return now;
+  now.job = job_of_;
+  now.job_age = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - job_taken_at_);
+  return now;
+}
+
 std::optional<DefineOutcome> Domain::define(DomainDefinition definition) {
   const Job job(*this, Job::IfGone::GoOn);
   DefineOutcome outcome;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/activity.hpp"
 #include "base/event_loop.hpp"
 #include "container/running.hpp"
 #include "domain-xml/defaults.hpp"
@@ -110,6 +111,15 @@ class Domain : public std::enable_shared_from_this<Domain> {
   const base::Uuid& uuid() const { return uuid_; }
   /// How long the change that is under way has taken so far; nullopt when there is none.
   std::optional<std::chrono::milliseconds> job_age() const;
+  struct Glimpse {
+    DomainIdentity identity;
+    Status status;
+    bool persistent = false, autostart = false;
+    std::optional<base::Doing> job;  // who makes the change that is under way
+    std::optional<std::chrono::milliseconds> job_age;
+  };
+  /// What can be told without waiting for anybody; nullopt when a thread holds the domain for that moment, or for ever.
+  std::optional<Glimpse> glimpse() const;
   /// False until the first define or create succeeded, and after the last trace is gone.
   bool listed() const;
 
@@ -206,6 +216,7 @@ class Domain : public std::enable_shared_from_this<Domain> {
   std::condition_variable job_free_;
   bool job_taken_ = false;
   std::chrono::steady_clock::time_point job_taken_at_;
+  base::Doing job_of_;
   bool listed_ = false;
   bool gone_ = false;  // no longer in the registry
   Status status_;

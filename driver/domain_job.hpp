@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "base/activity.hpp"
 #include "base/error.hpp"
 #include "driver/domain.hpp"
 #include "rpc/worker_pool.hpp"
@@ -15,6 +16,7 @@ class Domain::Job {
  public:
   enum class IfGone { Fail, GoOn };
   explicit Job(Domain& domain, IfGone if_gone = IfGone::Fail) : domain_(domain) {
+    base::note_domain(domain_.name_, domain_.uuid_);
     std::unique_lock lock(domain_.mutex_);
     std::optional<rpc::WorkerPool::Waiting> waiting;
     if (domain_.job_taken_) waiting.emplace();
@@ -27,6 +29,7 @@ class Domain::Job {
     }
     domain_.job_taken_ = true;
     domain_.job_taken_at_ = std::chrono::steady_clock::now();
+    domain_.job_of_ = base::own_activity();
   }
   ~Job() {
     {

@@ -46,6 +46,15 @@ std::vector<std::shared_ptr<Domain>> DomainRegistry::all() const {
   return domains;
 }
 
+std::optional<std::vector<std::shared_ptr<Domain>>> DomainRegistry::try_all() const {
+  const std::shared_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return std::nullopt;
+  std::vector<std::shared_ptr<Domain>> domains;
+  domains.reserve(by_uuid_.size());
+  for (const auto& [uuid, domain] : by_uuid_) domains.push_back(domain);
+  return domains;
+}
+
 std::shared_ptr<Domain> DomainRegistry::reserve(Services& services, const std::string& name, const base::Uuid& uuid) {
   const std::unique_lock lock(mutex_);
   const auto same_uuid = by_uuid_.find(uuid);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
@@ -20,6 +21,8 @@ class DomainRegistry {
   std::shared_ptr<Domain> find_by_id(int id) const;
   /// Listed domains, in order of name.
   std::vector<std::shared_ptr<Domain>> all() const;
+  /// Unlisted ones too, in no order; nullopt when the registry is being changed at this moment. Waits for nobody.
+  std::optional<std::vector<std::shared_ptr<Domain>>> try_all() const;
 
   /// The domain with exactly this name and uuid, made (unlisted) if neither is taken. Throws OperationFailed (domain
   /// 20) when only one of the two matches.

@@ -2,6 +2,7 @@
 
 #include <libvirt/libvirt.h>
 
+#include "base/activity.hpp"
 #include "base/error.hpp"
 #include "driver/domain_registry.hpp"
 
@@ -13,6 +14,7 @@ std::shared_ptr<Domain> find_domain(const Services& services, const rpc::Nonnull
   if (!domain)
     base::fail(base::Code::NoDomain, "no domain with matching uuid '", base::format_uuid(uuid), "' (", wanted.name,
                ")");
+  base::note_domain(domain->name(), uuid);
   return domain;
 }
 
