@@ -225,6 +225,10 @@ void Attempt::fail_for_hang_up(int error) {
   if (const auto status = supervisor().reap()) {
     if (WIFSIGNALED(*status)) how = "by signal " + std::to_string(WTERMSIG(*status));
     if (WIFEXITED(*status)) how = "with status " + std::to_string(WEXITSTATUS(*status));
+    // One that could not even say why it gave up ends with the errno of that.
+    if (WIFEXITED(*status) && WEXITSTATUS(*status) > 1 && WEXITSTATUS(*status) <= protocol::kMostErrno)
+      base::fail_errno_value(WEXITSTATUS(*status), Code::SystemError,
+                             "guest failed to start: supervisor ended and could not say what failed");
   }
   base::fail(Code::InternalError, "guest failed to start: supervisor ended ", how);
 }

@@ -347,8 +347,9 @@ void report_failed_start(const char* step, const char* object, int error) {
   SmallText<16> number;
   number << error;
   log_line(step, " failed, errno ", number.c_str());
-  if (supervised.control >= 0) send_packet(supervised.control, &failed, sizeof failed, nullptr, 0, MSG_DONTWAIT);
-  _exit(1);
+  const bool told =
+      supervised.control >= 0 && send_packet(supervised.control, &failed, sizeof failed, nullptr, 0, MSG_DONTWAIT);
+  _exit(told || error <= 0 || error > protocol::kMostErrno ? 1 : error);  // an exit status still tells the errno
 }
 
 void enter_own_cgroups(const int* files, int count) {

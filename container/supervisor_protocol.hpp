@@ -15,6 +15,7 @@ constexpr std::uint32_t kVersion = 1;
 #endif
 constexpr int kControlFd = 3;
 constexpr std::uint32_t kMaxConsoles = 16;
+constexpr int kMostErrno = 126;  // that an exit status can be; above is what shells and signals mean
 
 enum class Type : std::uint32_t {
   // daemon → supervisor
