@@ -136,7 +136,7 @@ DeviceFacts look_at_device(const std::string& path) {
 }
 
 /// A number that sysfs has in a file of its own; nullopt if it has none.
-std::optional<unsigned> number_in(const std::filesystem::path& file, int base) {
+std::optional<unsigned> sysfs_number(const std::filesystem::path& file, int base) {
   std::ifstream text(file);
   std::string digits;
   if (!(text >> digits)) return std::nullopt;
@@ -147,9 +147,10 @@ std::optional<unsigned> number_in(const std::filesystem::path& file, int base) {
 DeviceFacts look_for_product(const std::string& product) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/sys/bus/usb/devices", error)) {
-    const auto vendor = number_in(entry.path() / "idVendor", 16), model = number_in(entry.path() / "idProduct", 16);
+    const auto vendor = sysfs_number(entry.path() / "idVendor", 16),
+               model = sysfs_number(entry.path() / "idProduct", 16);
     if (!vendor || !model || fmt::format("{:04x}:{:04x}", *vendor, *model) != product) continue;
-    const auto bus = number_in(entry.path() / "busnum", 10), device = number_in(entry.path() / "devnum", 10);
+    const auto bus = sysfs_number(entry.path() / "busnum", 10), device = sysfs_number(entry.path() / "devnum", 10);
     return look_at_device(fmt::format("/dev/bus/usb/{:03}/{:03}", bus.value_or(0), device.value_or(0)));
   }
   return {.error = ENODEV};

@@ -44,7 +44,7 @@ bool exists(const std::string& path) {
 }
 
 /// 0 when there is no such file.
-unsigned long number_in(const char* file) {
+unsigned long kernel_limit(const char* file) {
   return exists(file) ? std::strtoul(base::read_file(file).c_str(), nullptr, 10) : 0;
 }
 
@@ -153,7 +153,7 @@ HostOffers find_host_offers() {
   std::sscanf(names.release, "%u.%u", &offers.kernel_major, &offers.kernel_minor);
   for (const char* name : {"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"})
     if (exists(std::string("/proc/self/ns/") + name)) offers.namespaces.insert(name);
-  offers.user_namespaces = number_in("/proc/sys/user/max_user_namespaces");
+  offers.user_namespaces = kernel_limit("/proc/sys/user/max_user_namespaces");
   offers.seccomp = has_seccomp();
   const HostFacts facts = read_host_facts();
   offers.unified = facts.cgroups.unified();
@@ -167,8 +167,8 @@ HostOffers find_host_offers() {
   offers.ovs = has_ovs();
   offers.apparmor = exists("/sys/kernel/security/apparmor/profiles");
   offers.selinux = exists("/sys/fs/selinux/enforce");
-  offers.ptys = number_in("/proc/sys/kernel/pty/max");
-  offers.inotify_instances = number_in("/proc/sys/fs/inotify/max_user_instances");
+  offers.ptys = kernel_limit("/proc/sys/kernel/pty/max");
+  offers.inotify_instances = kernel_limit("/proc/sys/fs/inotify/max_user_instances");
   return offers;
 }
 

@@ -31,7 +31,7 @@ constexpr const char* kRecordSuffix = ".link";
 constexpr const char* kNewSuffix = ".new";
 
 /// What is known of a link while it is away.
-struct Record {
+struct LentRecord {
   std::string name;  // here
   std::string inside, pci_device;
   netlink::Mac mac{};
@@ -50,7 +50,7 @@ std::string namespace_path(const std::string& directory, const std::string& name
   return place(directory) + "/" + name + ".netns";
 }
 
-std::string format_record(const Record& record) {
+std::string format_record(const LentRecord& record) {
   std::string mac;
   for (const unsigned byte : record.mac) mac += " " + std::to_string(byte);
   return base::join("index ", record.index, "\nmac", mac, "\nmtu ", record.mtu, "\ninside ", record.inside, "\npci ",
@@ -58,8 +58,8 @@ std::string format_record(const Record& record) {
 }
 
 /// nullopt for a file that was cut short by the end of an earlier daemon: its link had not gone yet.
-std::optional<Record> parse_record(const std::string& name, const std::string& text) {
-  Record record{.name = name, .inside = name};
+std::optional<LentRecord> parse_record(const std::string& name, const std::string& text) {
+  LentRecord record{.name = name, .inside = name};
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (lines.eof()) return std::nullopt;  // without its end
@@ -80,7 +80,7 @@ std::optional<Record> parse_record(const std::string& name, const std::string& t
 enum class Write { First, Over };
 
 /// The second one replaces the first in one step: what it says may be needed at any instant.
-void write_record(const std::string& directory, const Record& record, Write how) {
+void write_record(const std::string& directory, const LentRecord& record, Write how) {
   const std::string path = record_path(directory, record.name), text = format_record(record);
   const std::string written = how == Write::First ? path : path + kNewSuffix;
   {
@@ -92,7 +92,7 @@ void write_record(const std::string& directory, const Record& record, Write how)
     base::fail_errno(Code::SystemError, "cannot replace '", path, "'");
 }
 
-std::optional<Record> read_record(const std::string& directory, const std::string& name) {
+std::optional<LentRecord> read_record(const std::string& directory, const std::string& name) {
   const std::string path = record_path(directory, name);
   if (::access(path.c_str(), F_OK) != 0) return std::nullopt;
   return parse_record(name, base::read_file(path));
@@ -128,7 +128,7 @@ void set_mac_and_mtu(netlink::Socket& socket, const std::string& name, const net
 }
 
 /// By its index, as the guest may have renamed it. 0: it is not there.
-int find_inside(netlink::Socket& inside, const Record& record) {
+int find_inside(netlink::Socket& inside, const LentRecord& record) {
   if (record.index == 0) return netlink::find_link(inside, record.inside).value_or(0);
   return netlink::link_name(inside, record.index).empty() ? 0 : record.index;
 }
@@ -141,7 +141,7 @@ std::string name_on_return(netlink::Socket& host, const std::string& name) {
   return other;
 }
 
-void bring_back(const std::string& directory, const Record& record) {
+void bring_back(const std::string& directory, const LentRecord& record) {
   netlink::Socket host;
   std::optional<netlink::Socket> inside;
   if (const base::Fd netns = open_namespace(namespace_path(directory, record.name)))
@@ -163,8 +163,8 @@ bool is_stale(netlink::Socket& host, const std::string& name) {
 }
 
 /// Every link that is on loan, to whomever.
-std::vector<Record> read_records(const std::string& directory) {
-  std::vector<Record> records;
+std::vector<LentRecord> read_records(const std::string& directory) {
+  std::vector<LentRecord> records;
   std::error_code error;
   for (std::filesystem::directory_iterator at(place(directory), error), end; !error && at != end; at.increment(error)) {
     const std::filesystem::path path = at->path();
@@ -178,7 +178,7 @@ std::vector<Record> read_records(const std::string& directory) {
   return records;
 }
 
-[[noreturn]] void fail_in_use(const std::string& what, const Record& holder) {
+[[noreturn]] void fail_in_use(const std::string& what, const LentRecord& holder) {
   base::fail(Code::OperationInvalid, what, " is in use by domain '", holder.domain, "'");
 }
 
@@ -186,13 +186,13 @@ std::string name_on_host(const std::string& directory, const LentPlan& plan) {
   if (!plan.link.empty()) return plan.link;
   const std::string name = link_of_pci_device(plan.pci_device), what = "PCI device '" + plan.pci_device + "'";
   if (!name.empty()) return name;
-  for (const Record& record : read_records(directory))
+  for (const LentRecord& record : read_records(directory))
     if (record.pci_device == plan.pci_device) fail_in_use(what, record);
   base::fail_errno_value(ENODEV, Code::SystemError, what, " is no network device of this host");
 }
 
 /// The record, with the index the link has on the host.
-std::pair<Record, int> note(netlink::Socket& host, const Borrower& borrower, const LentPlan& plan) {
+std::pair<LentRecord, int> note(netlink::Socket& host, const Borrower& borrower, const LentPlan& plan) {
   const std::string& directory = borrower.directory;
   const std::string name = name_on_host(directory, plan);
   if (::mkdir(place(directory).c_str(), 0700) < 0 && errno != EEXIST)
@@ -205,13 +205,13 @@ std::pair<Record, int> note(netlink::Socket& host, const Borrower& borrower, con
   if (!index || !mac || !mtu)
     base::fail_errno_value(ENODEV, Code::SystemError, "cannot find network device '", name, "'");
   forget(directory, name);
-  Record record{name, plan.guest_name, plan.pci_device, *mac, *mtu, 0, borrower.domain};
+  LentRecord record{name, plan.guest_name, plan.pci_device, *mac, *mtu, 0, borrower.domain};
   write_record(directory, record, Write::First);
   return {std::move(record), *index};
 }
 
 /// Back, or as far as it goes.
-void return_link(const std::string& directory, const Record& record) noexcept {
+void return_link(const std::string& directory, const LentRecord& record) noexcept {
   try {
     bring_back(directory, record);
   } catch (const std::exception& error) {
@@ -250,17 +250,17 @@ LentLink& LentLink::operator=(LentLink&& other) noexcept {
 
 LentLink::~LentLink() {
   if (name_.empty()) return;
-  for (const Record& record : read_records(directory_))
+  for (const LentRecord& record : read_records(directory_))
     if (record.name == name_) return_link(directory_, record);
 }
 
 void return_lent_links(const Borrower& borrower) noexcept {
-  for (const Record& record : read_records(borrower.directory))
+  for (const LentRecord& record : read_records(borrower.directory))
     if (record.domain == borrower.domain) return_link(borrower.directory, record);
 }
 
 void return_lent_device(const Borrower& borrower, const std::string& pci_device) {
-  for (const Record& record : read_records(borrower.directory)) {
+  for (const LentRecord& record : read_records(borrower.directory)) {
     if (record.domain != borrower.domain || record.pci_device != pci_device) continue;
     bring_back(borrower.directory, record);
     return forget(borrower.directory, record.name);

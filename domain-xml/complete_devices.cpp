@@ -22,11 +22,6 @@ Element* child_of(Element& element, std::string_view name) {
   return nullptr;
 }
 
-std::string text_of(Element& element, std::string_view attribute) {
-  const std::string* const text = stored_attribute(element, attribute);
-  return text == nullptr ? std::string() : *text;
-}
-
 // ---- Video
 
 constexpr unsigned kMaxVideoKib = 1u << 31;

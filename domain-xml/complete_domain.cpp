@@ -23,11 +23,6 @@ Element* named(std::vector<Element>& elements, std::string_view name) {
   return found == elements.end() ? nullptr : &*found;
 }
 
-std::string text_of(Element& element, std::string_view attribute) {
-  const std::string* const text = stored_attribute(element, attribute);
-  return text == nullptr ? std::string() : *text;
-}
-
 void erase_named(std::vector<Element>& elements, std::string_view name) {
   std::erase_if(elements, [&](const Element& element) { return element.name == name; });
 }

@@ -10,6 +10,11 @@ std::string* stored_attribute(Element& element, std::string_view name) {
   return nullptr;
 }
 
+std::string text_of(Element& element, std::string_view attribute) {
+  const std::string* const text = stored_attribute(element, attribute);
+  return text == nullptr ? std::string() : *text;
+}
+
 void set_stored_attribute(Element& element, std::string_view name, std::string value) {
   if (std::string* const old = stored_attribute(element, name))
     *old = std::move(value);

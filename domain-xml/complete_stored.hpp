@@ -10,6 +10,8 @@ void complete_stored(DomainDefinition& definition);
 
 /// The attribute of `element` called `name`; nullptr when absent.
 std::string* stored_attribute(Element& element, std::string_view name);
+/// Its value; empty when absent.
+std::string text_of(Element& element, std::string_view attribute);
 /// Sets it, in place when it is there already and else behind all others.
 void set_stored_attribute(Element& element, std::string_view name, std::string value);
 

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/loop_disk.hpp"
+#include "driver/parameters.hpp"
 
 namespace driver {
 namespace {
@@ -61,10 +62,6 @@ class Record {
   }
   std::vector<rpc::TypedParam> params_;
 };
-
-std::string numbered(const char* kind, std::size_t number, const char* key) {
-  return kind + ('.' + std::to_string(number)) + '.' + key;
-}
 
 void add_state(Record& record, const DomainSnapshot& domain) {
   record.add("state.state", std::int32_t{domain.status.state});

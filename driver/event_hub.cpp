@@ -79,7 +79,7 @@ struct Delivery {
   }
 };
 
-void require_known(int event_id, int end) {
+void require_known_event(int event_id, int end) {
   if (event_id < 0 || event_id >= end)
     base::fail_from(From::Rpc, Code::InternalError, "unsupported event id ", event_id);
 }
@@ -88,7 +88,7 @@ void require_known(int event_id, int end) {
 
 int EventHub::subscribe(const std::shared_ptr<rpc::Connection>& connection, int event_id,
                         std::optional<base::Uuid> filter) {
-  require_known(event_id, VIR_DOMAIN_EVENT_ID_LAST);
+  require_known_event(event_id, VIR_DOMAIN_EVENT_ID_LAST);
   const std::scoped_lock lock(mutex_);
   int next = 0;
   for (const auto& known : subscriptions_)
@@ -98,7 +98,7 @@ int EventHub::subscribe(const std::shared_ptr<rpc::Connection>& connection, int 
 }
 
 void EventHub::subscribe_legacy(const std::shared_ptr<rpc::Connection>& connection, int event_id) {
-  require_known(event_id, kLastLegacyEvent + 1);
+  require_known_event(event_id, kLastLegacyEvent + 1);
   const std::scoped_lock lock(mutex_);
   for (const auto& known : subscriptions_)
     if (known.connection_id == connection->id() && !known.callback_id && known.event_id == event_id)

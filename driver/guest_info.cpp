@@ -16,10 +16,6 @@ constexpr unsigned kFromFiles = VIR_DOMAIN_GUEST_INFO_USERS | VIR_DOMAIN_GUEST_I
 constexpr unsigned kKnown = kFromFiles | VIR_DOMAIN_GUEST_INFO_HOSTNAME | VIR_DOMAIN_GUEST_INFO_FILESYSTEM |
                             VIR_DOMAIN_GUEST_INFO_DISKS | VIR_DOMAIN_GUEST_INFO_INTERFACES;
 
-std::string numbered(const char* family, std::size_t index, const char* what) {
-  return base::join(family, ".", index, ".", what);
-}
-
 std::uint32_t count_of(std::size_t size) {
   return static_cast<std::uint32_t>(size);
 }

@@ -24,4 +24,8 @@ void require_known(const Parameters& parameters, const std::vector<KnownParamete
   }
 }
 
+std::string numbered(const char* kind, std::size_t number, const char* field) {
+  return kind + ('.' + std::to_string(number)) + '.' + field;
+}
+
 }  // namespace driver

@@ -3,6 +3,8 @@
 
 #include <libvirt/libvirt.h>
 
+#include <cstddef>
+#include <string>
 #include <vector>
 
 #include "base/error.hpp"
@@ -29,6 +31,9 @@ const Value* find_parameter(const Parameters& parameters, const char* name) {
     if (parameter.field == name) return std::get_if<Value>(&parameter.value);
   return nullptr;
 }
+
+/// "net.0.name": a field of one object among several in the same answer.
+std::string numbered(const char* kind, std::size_t number, const char* field);
 
 template <typename Value>
 void require_range(const char* name, Value value, Value low, Value high) {

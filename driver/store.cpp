@@ -69,7 +69,7 @@ Number parse_number(std::string_view key, std::string_view text) {
 }
 
 /// It comes first in a file.
-void require_known(int version) {
+void require_known_version(int version) {
   if (version > kStatusVersion)
     base::fail(base::Code::OperationUnsupported, "it was written by a newer virtlxcelld (version ", version,
                " of state files, this one knows ", kStatusVersion, ")");
@@ -222,7 +222,7 @@ SavedStatus parse_status(const std::string& text) {
     const std::string_view value = line.substr(equals + 1);
     auto& facts = saved.facts;
     if (key == "version")
-      require_known(parse_number<int>(key, value));
+      require_known_version(parse_number<int>(key, value));
     else if (key == "state")
       saved.status.state = parse_number<int>(key, value);
     else if (key == "reason")
