@@ -1,8 +1,10 @@
 #include "driver/access.hpp"
 
+#include <libvirt/libvirt.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <initializer_list>
 #include <utility>
@@ -80,7 +82,8 @@ void require_actions(std::initializer_list<const char*> files, const char* key) 
 struct Access::Client {
   const char* action = nullptr;  // polkit's yes to it is needed; nullptr: nothing is
   bool may_authenticate = false;
-  bool restricted = false;                                              // every call is asked about
+  bool by_polkit = false;                                               // whoever is not root is restricted
+  std::atomic<bool> restricted = false;                                 // every call is asked about
   std::deque<std::pair<DomainIdentity, std::function<void()>>> events;  // in order; the first is being asked about
 
   static Client& of(const rpc::Connection& connection) { return *static_cast<Client*>(connection.session.get()); }
@@ -118,6 +121,7 @@ void Access::greet(rpc::Connection& connection) const {
       client->action = monitor ? "org.libvirt.unix.monitor" : "org.libvirt.unix.manage";
     client->restricted = by_polkit_;
   }
+  client->by_polkit = by_polkit_;
   connection.session = client;
   if (!client->action) connection.mark_authenticated();
 }
@@ -130,6 +134,33 @@ void Access::authenticate(rpc::Connection& connection) {
   if (!Client::of(connection).may_authenticate || connection.authenticated())
     base::fail_from(From::Rpc, Code::AuthFailed, "the client was not asked to authenticate with polkit");
   connection.mark_authenticated();
+}
+
+void Access::speak_for(rpc::Connection& connection, const Parameters& identity) {
+  using Type = ParameterType;
+  if (connection.peer().uid != 0)
+    base::fail_from(From::Rpc, Code::AccessDenied, "only root may speak for somebody else");
+  require_known(identity, {{VIR_CONNECT_IDENTITY_USER_NAME, Type::String},
+                           {VIR_CONNECT_IDENTITY_UNIX_USER_ID, Type::Ullong},
+                           {VIR_CONNECT_IDENTITY_GROUP_NAME, Type::String},
+                           {VIR_CONNECT_IDENTITY_UNIX_GROUP_ID, Type::Ullong},
+                           {VIR_CONNECT_IDENTITY_PROCESS_ID, Type::Llong},
+                           {VIR_CONNECT_IDENTITY_PROCESS_TIME, Type::Ullong},
+                           {VIR_CONNECT_IDENTITY_SASL_USER_NAME, Type::String},
+                           {VIR_CONNECT_IDENTITY_X509_DISTINGUISHED_NAME, Type::String},
+                           {VIR_CONNECT_IDENTITY_SELINUX_CONTEXT, Type::String}});
+  const auto* const uid = find_parameter<std::uint64_t>(identity, VIR_CONNECT_IDENTITY_UNIX_USER_ID);
+  const auto* const gid = find_parameter<std::uint64_t>(identity, VIR_CONNECT_IDENTITY_UNIX_GROUP_ID);
+  const auto* const pid = find_parameter<std::int64_t>(identity, VIR_CONNECT_IDENTITY_PROCESS_ID);
+  const auto* const time = find_parameter<std::uint64_t>(identity, VIR_CONNECT_IDENTITY_PROCESS_TIME);
+  constexpr rpc::PeerCredentials kNoProcess{0, static_cast<uid_t>(-1), static_cast<gid_t>(-1), 0};
+  rpc::PeerCredentials subject = kNoProcess;  // polkit, which knows processes only, is not asked then
+  if (uid && pid && time)
+    subject = {static_cast<pid_t>(*pid), static_cast<uid_t>(*uid), gid ? static_cast<gid_t>(*gid) : kNoProcess.gid,
+               *time};
+  connection.speak_for(subject);
+  Client& client = Client::of(connection);
+  client.restricted = client.by_polkit && subject.uid != 0;
 }
 
 void Access::guard(rpc::Call& call, const rpc::ProcedureInfo& info, std::string_view payload,
@@ -235,7 +266,7 @@ void Access::ask_visibility(const std::shared_ptr<Inquiry>& inquiry, std::size_t
 void Access::ask(const rpc::Connection& connection, const rpc::Permission& permission, const DomainIdentity* domain,
                  std::function<void(const Polkit::Answer&)> answered) {
   Polkit::Question question{
-      connection.peer(), base::join("org.libvirt.api.", permission.object, ".", permission.name), {}, {}};
+      connection.subject(), base::join("org.libvirt.api.", permission.object, ".", permission.name), {}, {}};
   question.details.emplace_back("connect_driver", kDriver);
   if (permission.object == "domain") {
     question.details.emplace_back("domain_name", domain->name);

@@ -12,6 +12,7 @@
 #include "driver/config.hpp"
 #include "driver/domain.hpp"
 #include "driver/events.hpp"
+#include "driver/parameters.hpp"
 #include "driver/polkit.hpp"
 #include "rpc/procedure_table.hpp"
 
@@ -37,6 +38,9 @@ class Access {
   /// AUTH_LIST and AUTH_POLKIT. The latter throws AuthFailed unless the guard has polkit's yes.
   static rpc::AuthType authentication_of(const rpc::Connection& connection);
   static void authenticate(rpc::Connection& connection);
+  /// CONNECT_SET_IDENTITY: whom libvirt's proxy daemon, which is root, asks for. From then on polkit is asked about
+  /// him.
+  static void speak_for(rpc::Connection& connection, const Parameters& identity);
   /// Sends an event about `domain` unless the client may not see that domain; a client's events stay in order. Any
   /// thread.
   void deliver(const std::shared_ptr<rpc::Connection>& connection, const DomainIdentity& domain,

@@ -78,6 +78,11 @@ void add_connect_calls(rpc::ProcedureTable& table, Services& services, const Hos
     Access::authenticate(*call.connection);
     return rpc::AuthPolkitRet{1};
   });
+  table.on<proc::ConnectSetIdentity>(Run::Inline, [](Call& call, const auto& args) {
+    require_flags(args.flags, 0, "virConnectSetIdentity");
+    Access::speak_for(*call.connection, args.params);
+    return Nothing{};
+  });
   table.on<proc::ConnectSupportsFeature>(Run::Inline, [](Call& call, const auto& args) {
     if (args.feature == kKeepalive) call.connection->start_keepalive();
     return rpc::ConnectSupportsFeatureRet{supports(args.feature)};

@@ -50,6 +50,8 @@ class ClientConnection final : public Connection, private StreamOwner, private R
 
   std::uint64_t id() const override { return id_; }
   const PeerCredentials& peer() const override { return peer_; }
+  const PeerCredentials& subject() const override { return subject_; }
+  void speak_for(const PeerCredentials& subject) override { subject_ = subject; }
   bool read_only() const override { return read_only_; }
   bool is_open() const override { return open_; }
   void mark_open(bool read_only) override;
@@ -116,6 +118,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   const std::uint64_t id_;
   const std::int64_t since_ = std::time(nullptr);
   const PeerCredentials peer_;
+  PeerCredentials subject_ = peer_;
   const bool read_only_socket_;
   std::atomic<bool> read_only_;
   std::atomic<bool> open_ = false;

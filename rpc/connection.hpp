@@ -33,6 +33,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   virtual std::uint64_t id() const = 0;
   virtual const PeerCredentials& peer() const = 0;
+  /// For whom it asks: the peer, unless that has named somebody else. Loop thread, as speak_for().
+  virtual const PeerCredentials& subject() const = 0;
+  /// Other daemons hear of it from the next connection to them on.
+  virtual void speak_for(const PeerCredentials& subject) = 0;
   /// The client came through the read-only socket or asked for read-only in CONNECT_OPEN. Set by mark_open().
   virtual bool read_only() const = 0;
   /// CONNECT_OPEN has been answered; hypervisor calls are refused before (code 1, domain 7).

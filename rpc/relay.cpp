@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/pid_fd.hpp"
 #include "rpc/error_message.hpp"
 
 namespace rpc {
@@ -24,13 +23,14 @@ std::string encoded_arguments(const typename P::Args& args) {
   return out.take();
 }
 
-/// By which the other daemon's access control knows for whom it works.
-ConnectSetIdentityArgs identity_of(const PeerCredentials& peer) {
+/// By which the other daemon's access control knows for whom it works. Empty for somebody who is no process here.
+ConnectSetIdentityArgs identity_of(const PeerCredentials& subject) {
+  if (subject.pid == 0) return {};
   const auto number = [](const char* name, std::uint64_t value) { return TypedParam{name, value}; };
-  return {{number("unix-user-id", peer.uid),
-           number("unix-group-id", peer.gid),
-           {"process-id", std::int64_t{peer.pid}},
-           number("process-time", base::process_start_time(peer.pid))},
+  return {{number("unix-user-id", subject.uid),
+           number("unix-group-id", subject.gid),
+           {"process-id", std::int64_t{subject.pid}},
+           number("process-time", subject.start_time)},
           0};
 }
 
@@ -58,12 +58,13 @@ void require_no_authentication(const Packet& packet) {
 }  // namespace
 
 Relay::Relay(RelayClient& client, RelayedEvents& events, base::Fd socket, const std::string& uri,
-             const PeerCredentials& peer, bool read_only)
+             const PeerCredentials& subject, bool read_only)
     : client_(client), events_(events), socket_(std::move(socket)) {
   steps_.push_back({proc::AuthList::kNumber, {}});
   steps_.push_back(
       {proc::ConnectOpen::kNumber, encoded_arguments<proc::ConnectOpen>({uri, read_only ? kReadOnlyFlag : 0})});
-  steps_.push_back({proc::ConnectSetIdentity::kNumber, encoded_arguments<proc::ConnectSetIdentity>(identity_of(peer))});
+  steps_.push_back(
+      {proc::ConnectSetIdentity::kNumber, encoded_arguments<proc::ConnectSetIdentity>(identity_of(subject))});
   for (const auto& one : events_.begin_again()) steps_.push_back({one.procedure, one.arguments, one.here});
   next_step();
 }

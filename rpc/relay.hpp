@@ -42,7 +42,7 @@ class Relay {
  public:
   /// `socket` is connected and non-blocking. What `events` has is asked for again first.
   Relay(RelayClient& client, RelayedEvents& events, base::Fd socket, const std::string& uri,
-        const PeerCredentials& peer, bool read_only);
+        const PeerCredentials& subject, bool read_only);
 
   void forward(const PacketHeader& call, bool opens_stream, std::string_view payload);
   /// False when the packet belongs to no open stream of this relay.

@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kRetryPause{1};
 Relays::Upstreams::iterator Relays::open(const RelayRoute& route) {
   base::Fd socket = route.connect(owner_->read_only());
   if (!socket) return relays_.end();
-  auto relay = std::make_unique<Relay>(client_, events_[&route], std::move(socket), route.uri, owner_->peer(),
+  auto relay = std::make_unique<Relay>(client_, events_[&route], std::move(socket), route.uri, owner_->subject(),
                                        owner_->read_only());
   return relays_.emplace(&route, Upstream{std::move(relay), {}}).first;
 }

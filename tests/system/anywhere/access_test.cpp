@@ -1,12 +1,14 @@
 // Who may use the daemon, and for what: polkit's word on connections (auth_unix_*) and on every call and domain
 // (access_drivers), asked by clients of another user through libvirt's own client library.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
 #include <future>
 #include <optional>
 
+#include "base/pid_fd.hpp"
 #include "support/fixture.hpp"
 #include "support/polkit.hpp"
 
@@ -121,6 +123,59 @@ TEST_F(AccessTest, EachDomainAndOperationByItself) {
   EXPECT_EQ(nobody({"dumpxml", mine_name}).status, 0);
   denied({"dumpxml", "--security-info", mine_name});
   denied({"undefine", mine_name});
+}
+
+/// For whom libvirt's proxy daemon says that it asks.
+class Identity {
+ public:
+  Identity() = default;
+  Identity(const Identity&) = delete;
+  Identity& operator=(const Identity&) = delete;
+  ~Identity() { virTypedParamsFree(list_, count_); }
+  Identity& process(uid_t uid, pid_t pid) {
+    virTypedParamsAddULLong(&list_, &count_, &capacity_, VIR_CONNECT_IDENTITY_UNIX_USER_ID, uid);
+    virTypedParamsAddLLong(&list_, &count_, &capacity_, VIR_CONNECT_IDENTITY_PROCESS_ID, pid);
+    virTypedParamsAddULLong(&list_, &count_, &capacity_, VIR_CONNECT_IDENTITY_PROCESS_TIME,
+                            base::process_start_time(pid));
+    return *this;
+  }
+  Identity& sasl(const char* name) {
+    virTypedParamsAddString(&list_, &count_, &capacity_, VIR_CONNECT_IDENTITY_SASL_USER_NAME, name);
+    return *this;
+  }
+  int set(virConnectPtr connection) const { return virConnectSetIdentity(connection, list_, count_, 0); }
+
+ private:
+  virTypedParameterPtr list_ = nullptr;
+  int count_ = 0, capacity_ = 0;
+};
+
+TEST_F(AccessTest, RootMaySpeakForSomebodyElse) {
+  start(kSeesOneDomain, kAccessByPolkit);
+  const Domain mine = define("mine"), other = define("other");
+  EXPECT_EQ(virConnectNumOfDefinedDomains(root_client_), 2);
+  ASSERT_EQ(Identity().process(65534, ::getpid()).set(root_client_), 0) << describe(last_failure());
+  EXPECT_EQ(virConnectNumOfDefinedDomains(root_client_), 1);
+  EXPECT_EQ(virDomainCreate(other), -1);
+  EXPECT_EQ(last_failure().code, VIR_ERR_ACCESS_DENIED);
+}
+
+TEST_F(AccessTest, WhoIsNoProcessHereIsDenied) {
+  start(kSeesOneDomain, kAccessByPolkit);
+  const Domain mine = define("mine");
+  ASSERT_EQ(Identity().sasl("anna@EXAMPLE").set(root_client_), 0) << describe(last_failure());
+  EXPECT_EQ(virDomainIsActive(mine), -1);
+  EXPECT_EQ(last_failure().code, VIR_ERR_ACCESS_DENIED);
+}
+
+TEST_F(AccessTest, OnlyRootMaySpeakForSomebodyElse) {
+  start("", "");
+  const Output refused = run_as_nobody({"python3", "-c",
+                                        "import libvirt, sys\n"
+                                        "libvirt.open(sys.argv[1]).setIdentity({'unix-user-id': 0})",
+                                        uri()});
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.text, HasSubstr("only root may speak for somebody else"));
 }
 
 TEST_F(AccessTest, DefaultsAreReading) {
