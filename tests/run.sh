@@ -3,7 +3,7 @@
 # that depend on the host also in machines with systemd and cgroup v2 (tests/vm), the unit tests under sanitizers and a
 # short fuzz. The last line is the totals. Needs root for the system tests.
 #   run.sh [--fast] [--no-vm] [--package]
-#     --fast     unit tests without sanitizers, no machines, no clang-tidy, no fuzzing
+#     --fast     unit tests without sanitizers, no release build, no machines, no clang-tidy, no fuzzing
 #     --no-vm    no machines
 #     --package  also the Debian package, from installing to purging, in a machine: ten minutes more
 set -u
@@ -77,6 +77,14 @@ targets="virtlxcelld lxcell-supervisor lxcell-import system_test faults_test lif
 [ -z "$fast" ] || targets=
 # shellcheck disable=SC2086
 check build cmake/build.sh dev $targets || finish
+
+if [ -n "$fast" ]; then
+  skip release "left out by --fast"
+else
+  # Files are compiled together there: names that clash are only found so.
+  say "release build"
+  check release cmake/build.sh release
+fi
 
 say "format, includes, schema"
 check format-check cmake/format.sh --check
