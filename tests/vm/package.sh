@@ -4,7 +4,7 @@
 #   package.sh [--no-build] [--keep-transcript]
 #     --no-build         the package is in build-deb already
 #     --keep-transcript  docs/transcripts/package.txt stays as it is
-# Needs root and the packages [vm] and [package] of cmake/packages.txt; takes some four minutes once package and machine
+# Needs root and the packages [vm] and [package] of cmake/packages.txt; takes some twelve minutes once package and machine
 # are made.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -65,6 +65,7 @@ tests/vm/machine.py run --timeout 1800 --share "$PWD" --share "$clients:/srv/tri
   --writable "$PWD/$results" \
   "$image" sh "$PWD/tests/vm/package-inside.sh" "$PWD" "$debs" "$PWD/$results" "$version" "$next" || status=$?
 [ $status -eq 0 ] || exit $status
-# Without what apt and dpkg say of their own state.
-[ -n "$keep" ] || sed -E -e "s|$PWD/||g" -e '/^(\(Reading database|Reading |Building dep|Get:|Fetched|Need to get|After this op|debconf:)/d' \
+# Without what apt and dpkg say of their own state, and what differs from run to run.
+[ -n "$keep" ] || sed -E -e "s|$PWD/||g" -e 's/[0-9a-f]{32}/UUID/; s/[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{5} /TIME /' \
+  -e '/^(\(Reading database|Reading |Building dep|Get:|Fetched|Need to get|After this op|debconf:)/d' \
   -f examples/tools/normalise.sed "$results/package.txt" >docs/transcripts/package.txt
