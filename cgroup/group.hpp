@@ -25,6 +25,8 @@ enum class Scope { Payload, Everything };
 /// Where the payload of the group `partition`/`leaf` lives in a hierarchy: a directory below the group's own, but for
 /// v1 hierarchies that do without.
 std::string payload_path(const Mount& mount, const std::string& partition, const std::string& leaf);
+/// Whether what limits the container is in that very directory, so that it must not write there.
+bool has_limits_in_payload(const Mount& mount);
 
 class Group {
  public:

@@ -82,6 +82,10 @@ std::string payload_path(const Mount& mount, const std::string& partition, const
   return wants_payload_leaf(mount) ? group + "/" + kPayloadLeaf : group;
 }
 
+bool has_limits_in_payload(const Mount& mount) {
+  return mount.has("blkio") && !wants_payload_leaf(mount);
+}
+
 Directory Part::payload() const {
   if (auto own = leaf(kPayloadLeaf)) return std::move(*own);
   return Directory(directory.open_file(".", O_PATH | O_DIRECTORY), directory.path());

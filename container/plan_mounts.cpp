@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "cgroup/group.hpp"
 #include "container/plan_container.hpp"
 #include "container/plan_parts.hpp"
 #include "container/plan_security.hpp"
@@ -89,11 +90,12 @@ std::string hierarchy_name(const cgroup::Mount& mount) {
 }
 
 /// The payload's own place in the hierarchy; which that is, plan_cgroup_places() says.
+/// Below a read-only one a process could not make a group either, which v1's blkio would not limit at all.
 MountStep cgroup_mount(const cgroup::Mount& mount, const std::string& target) {
   return {.kind = MountKind::Cgroup,
           .source = mount.path,
           .target = target,
-          .attributes = kNoSuidDevExec,
+          .attributes = cgroup::has_limits_in_payload(mount) ? kReadOnly : kNoSuidDevExec,
           .create = CreateTarget::Directory};
 }
 

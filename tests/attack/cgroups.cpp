@@ -92,6 +92,24 @@ Outcome raise_memory_limit(const Facts& facts) {
   return refused("the limit lies above the own group");
 }
 
+/// v1 limits each group by itself: one that writes its own throttles, or leaves for a new group, has none.
+Outcome raise_io_limit(const Facts&) {
+  bool found = false;
+  for (const Mount& one : cgroup_mounts()) {
+    if (access((one.target + "/blkio.throttle.read_bps_device").c_str(), F_OK) != 0) continue;
+    found = true;
+    if (mount(nullptr, one.target.c_str(), nullptr, MS_REMOUNT | MS_BIND, nullptr) == 0)
+      return let_through(one.target + " is writable again");
+    const File file(open((one.target + "/blkio.throttle.read_bps_device").c_str(), O_WRONLY | O_CLOEXEC));
+    if (file) return let_through("its throttles can be written to");
+    const std::string group = one.target + "/free";
+    if (mkdir(group.c_str(), 0755) != 0) continue;
+    rmdir(group.c_str());
+    return let_through("a group without throttles: " + group);
+  }
+  return found ? refused("the own group's throttles are not for it to write") : not_there("no v1 blkio");
+}
+
 Outcome raise_process_limit(const Facts&) {
   for (const Mount& one : cgroup_mounts()) {
     const std::string path = one.target + "/pids.max";
@@ -155,6 +173,7 @@ Attempts cgroup_attempts() {
       {"S6_join_host_root_cgroup", join_host_root},
       {"cgroup_raise_memory_limit", raise_memory_limit},
       {"cgroup_raise_process_limit", raise_process_limit},
+      {"cgroup_raise_io_limit", raise_io_limit},
       {"S7_see_neighbours_cgroup", see_neighbour},
       {"cgroup_own_place", see_own_place},
   };

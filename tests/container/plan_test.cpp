@@ -162,6 +162,18 @@ remount /sys/fs/cgroup ro,nosuid,nodev,noexec
 )"));
 }
 
+TEST(Plan, WhatLimitsIOInThePlaceOfTheProcessesIsReadOnly) {
+  auto facts = hybrid_host();
+  facts.cgroups = cgroup::Hierarchy::parse(
+      "30 20 0:30 / /sys/fs/cgroup/blkio rw - cgroup cgroup rw,blkio\n"
+      "31 20 0:31 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct\n"
+      "32 20 0:32 / /sys/fs/cgroup/pids,blkio rw - cgroup cgroup rw,pids\n",
+      "5:blkio:/\n6:cpuacct:/\n7:pids:/\n", "");
+  EXPECT_THAT(plan_text(web(), facts),
+              HasSubstr("cgroup /sys/fs/cgroup/blkio on /sys/fs/cgroup/blkio ro,nosuid,nodev,noexec (make directory)\n"
+                        "cgroup /sys/fs/cgroup/cpuacct on /sys/fs/cgroup/cpuacct nosuid,nodev,noexec"));
+}
+
 TEST(Plan, WhatTheUserMountsOnAFileOfTheOwnViewWins) {
   auto facts = hybrid_host();
   facts.fuse = true;

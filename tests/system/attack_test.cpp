@@ -88,7 +88,8 @@ const char* const kWithoutHostCapabilities =
     "<sys_nice state='off'/><sys_ptrace state='off'/><dac_read_search state='off'/><sys_resource state='off'/>"
     "</capabilities>";
 
-const Known kOfHostCapabilities = {"S1_proc_remount_each",
+const Known kOfHostCapabilities = {"cgroup_raise_io_limit",
+                                   "S1_proc_remount_each",
                                    "proc_mount_setattr_each",
                                    "proc_unmount_covers",
                                    "proc_move_covers",
