@@ -25,6 +25,7 @@
 #include "base/log.hpp"
 #include "container/filesystem.hpp"
 #include "container/image_mount.hpp"
+#include "container/mount_lock.hpp"
 #include "container/mount_table.hpp"
 #include "container/mount_target.hpp"
 #include "container/system_calls.hpp"
@@ -90,6 +91,20 @@ base::Fd copy_tree(int directory, const std::string& path, const MountStep& step
   return tree;
 }
 
+/// Where the container has the host's users its root could mount anything anew, and the kernel has nothing to lock.
+bool has_own_users(const Inside& inside) {
+  struct stat own {
+  }, theirs{};
+  if (::stat("/proc/self/ns/user", &own) < 0 || ::fstat(inside.users.get(), &theirs) < 0)
+    base::fail_errno(Code::SystemError, "cannot look into the container");
+  return own.st_ino != theirs.st_ino;
+}
+
+/// As those of the start have it: root inside cannot make writable what is read-only.
+base::Fd locked(base::Fd tree, const Inside& inside, const MountStep& step) {
+  return has_own_users(inside) ? lock_flags(std::move(tree), inside.users, step.target.c_str()) : std::move(tree);
+}
+
 /// Nothing for what is found inside.
 base::Fd open_host_tree(const Inside& inside, const MountStep& step, const HostRoot& owner) {
   if (step.kind == MountKind::BindInside) return {};
@@ -98,11 +113,11 @@ base::Fd open_host_tree(const Inside& inside, const MountStep& step, const HostR
     const std::string options = fmt::format("{},uid={},gid={}", step.options, owner.uid, owner.gid);
     base::Fd tree(make_filesystem(step.fstype.c_str(), step.source.c_str(), options.c_str(), step.attributes));
     if (!tree) fail_mount(step);
-    return tree;
+    return locked(std::move(tree), inside, step);
   }
   base::Fd tree = step.kind == MountKind::Image ? mount_image(step) : copy_tree(AT_FDCWD, step.source, step);
   if (step.idmapped) shift(tree.get(), inside, step);
-  return tree;
+  return locked(std::move(tree), inside, step);
 }
 
 /// Mount points are made as the container's root would: of an idmapped image nobody else has an id. This thread keeps
@@ -258,6 +273,8 @@ void Changes::remove(const std::string& target) {
   for (const auto& mount : below) {
     if (unmount_unless_used(mount)) continue;
     const int error = errno;
+    // The kernel lets one that lies in a locked tree go with the whole of it only.
+    if (error == EINVAL && &mount != &below.back() && unmount(below.back(), MNT_DETACH)) break;
     // Some of those below it have gone already: the whole tree comes back, whoever is in it keeps what is in use.
     if (&mount != &below.front() && unmount(below.back(), MNT_DETACH)) put(taken.tree.get(), path);
     if (error == EBUSY) base::fail(Code::ResourceBusy, "filesystem '", target, "' is in use in the container");

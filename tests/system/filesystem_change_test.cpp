@@ -89,6 +89,42 @@ TEST_F(FilesystemChangeTest, AReadOnlyOneOfTheStartStaysSoAndCanBeDetached) {
   }
 }
 
+TEST_F(FilesystemChangeTest, AReadOnlyOneThatComesLaterStaysSoAndCanBeDetached) {
+  const std::string below = source_ + "/below";
+  fs::create_directory(below);
+  ASSERT_EQ(::mount("tmpfs", below.c_str(), "tmpfs", 0, "size=64k"), 0);
+  write_text(below + "/deep", "deep\n");
+  for (const std::string ids : {"",
+                                "  <idmap><uid start='0' target='700000' count='65536'/>"
+                                "<gid start='0' target='700000' count='65536'/></idmap>\n"}) {
+    const Domain domain = start(ids);
+    const std::string readonly = mount_filesystem(source_, "/data", true), file = source_ + "/file",
+                      one_file = mount_filesystem(file, "/one", true);
+    ASSERT_TRUE(ok(attach(domain, readonly)) && ok(attach(domain, one_file)) && ok(attach(domain, ram_disk("/ram"))));
+    for (const char* how :
+         {"mount -o remount,bind,rw /data", "mount -o remount,rw /data", "mount -o remount,bind,rw /data/below",
+          "mount -o remount,bind,rw /one", "mount -o remount,bind,suid /ram", "mount -o remount,bind,dev /ram",
+          "umount /data/below", "mkdir -p /other && mount --bind /data /other && mount -o remount,bind,rw /other",
+          "unshare -m mount -o remount,bind,rw /data"})
+      EXPECT_EQ(inside(domain, std::string(how) + " && echo done || echo refused").find("done"), std::string::npos)
+          << how;
+    for (const char* what : {"/data/file", "/data/below/deep", "/one"})
+      EXPECT_EQ(inside(domain, std::string("echo x >> ") + what + " && echo done").find("done"), std::string::npos)
+          << what;
+    EXPECT_EQ(inside(domain, "cat /data/file /data/below/deep /one"), "from the host\ndeep\nfrom the host\n");
+    EXPECT_EQ(mounts(domain).find("master:"), std::string::npos) << "nothing comes to it from elsewhere";
+    for (const std::string& device : {readonly, one_file, ram_disk("/ram")}) EXPECT_TRUE(ok(detach(domain, device)));
+    for (const char* target : {" /data", " /one", " /ram"})
+      EXPECT_EQ(mounts(domain).find(target), std::string::npos) << target;
+    EXPECT_EQ(virDomainDestroy(domain), 0);
+    virDomainUndefine(domain);
+    root_.remove("ready");
+  }
+  EXPECT_EQ(read_text(source_ + "/file"), "from the host\n");
+  EXPECT_EQ(read_text(below + "/deep"), "deep\n");
+  EXPECT_EQ(::umount(below.c_str()), 0) << "nothing holds it";
+}
+
 TEST_F(FilesystemChangeTest, MountPointsGoWithTheContainerToo) {
   fs::create_directory(root_ / "mine");
   root_.write("mine/kept", "");
