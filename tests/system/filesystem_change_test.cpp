@@ -8,6 +8,7 @@
 
 #include "support/devices.hpp"
 #include "support/fixture.hpp"
+#include "support/flipping.hpp"
 
 namespace {
 
@@ -268,6 +269,37 @@ TEST_F(FilesystemChangeTest, NoLinkInsideLeadsOut) {
   for (const char* target : {"/relative/more", "/absolute"})
     EXPECT_TRUE(ok(detach(domain, mount_filesystem(source_, target)))) << target;
   EXPECT_EQ(mounts(domain).find(source_), std::string::npos);
+}
+
+TEST_F(FilesystemChangeTest, NoLinkThatComesInTheMiddleLeadsOut) {
+  const std::string outside = make_folder("outside");
+  fs::create_directories(root_ / "spot");
+  fs::create_symlink("../../../../../../.." + outside, root_ / "link");
+  const Domain domain = start();
+  const std::string before = mounts(domain);
+  const std::string root = "/proc/" + std::to_string(init_pid(domain)) + "/root";
+  unsigned attached = 0, detached = 0, flipped = 0;
+  {
+    Flipping flipping(root + "/spot", root + "/link");
+    for (int round = 0; round < 100; ++round) {
+      const std::string target = round % 2 == 0 ? "/spot" : "/spot/deep/in/it";
+      if (attach(domain, mount_filesystem(source_, target)) < 0) continue;
+      ++attached;
+      EXPECT_TRUE(fs::is_empty(outside)) << "made outside";
+      EXPECT_EQ(read_text("/proc/self/mountinfo").find(outside), std::string::npos) << "mounted outside";
+      // It may be looked for where the names point to now: then it is not there, and still the domain's.
+      for (int tries = 0; tries < 200 && detach(domain, mount_filesystem(source_, target)) < 0; ++tries) {
+      }
+      detached += xpath(dump(domain), "count(//filesystem)") == "1" ? 1 : 0;
+    }
+    flipped = flipping.stop();
+  }
+  EXPECT_GT(attached, 0U);
+  EXPECT_EQ(detached, attached);
+  EXPECT_GT(flipped, 1000U);
+  EXPECT_TRUE(fs::is_empty(outside));
+  EXPECT_EQ(read_text("/proc/self/mountinfo").find(outside), std::string::npos);
+  EXPECT_EQ(read_text(source_ + "/file"), "from the host\n");
 }
 
 TEST_F(FilesystemChangeTest, ADetachTakesNothingOfTheContainersOwn) {

@@ -14,6 +14,7 @@
 
 #include "support/devices.hpp"
 #include "support/fixture.hpp"
+#include "support/flipping.hpp"
 #include "support/typed_params.hpp"
 
 namespace {
@@ -174,6 +175,31 @@ TEST_F(GivenDeviceTest, N2AnAttachedCharacterDeviceIsOne) {
   EXPECT_EQ(ask("stat -c %F /dev/net/tun; exec 3<>/dev/net/tun && echo opened"), "character special file\nopened\n");
   ASSERT_TRUE(ok(detach(domain, misc_device("/dev/net/tun"))));
   EXPECT_EQ(ask("[ -e /dev/net/tun ] || echo gone"), "gone\n");
+}
+
+TEST_F(GivenDeviceTest, NoLinkThatComesInTheMiddleLeadsANodeOut) {
+  SKIP_ON_STOCK("it makes nodes by path");
+  const std::string outside = make_folder("outside");
+  const Domain domain = start();
+  const std::string devices = "/proc/" + std::to_string(init_pid(domain)) + "/root/dev";
+  fs::create_directory(devices + "/net");
+  fs::create_symlink("../../../../../../.." + outside, devices + "/link");
+  unsigned attached = 0, flipped = 0;
+  {
+    Flipping flipping(devices + "/net", devices + "/link");
+    for (int round = 0; round < 200; ++round) {
+      if (attach(domain, misc_device("/dev/net/tun")) < 0) continue;
+      ++attached;
+      EXPECT_TRUE(fs::is_empty(outside)) << "made outside";
+      for (int tries = 0; tries < 200 && detach(domain, misc_device("/dev/net/tun")) < 0; ++tries) {
+      }
+    }
+    flipped = flipping.stop();
+  }
+  EXPECT_GT(attached, 0U);
+  EXPECT_GT(flipped, 1000U);
+  EXPECT_TRUE(fs::is_empty(outside));
+  EXPECT_TRUE(fs::is_character_file("/dev/net/tun")) << "the host's own";
 }
 
 TEST_F(GivenDeviceTest, N9DetachingOneOfTwoDisksLeavesTheOther) {
