@@ -1,5 +1,6 @@
 #include "container/fuse_files.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <sys/stat.h>
@@ -39,6 +40,8 @@ class Answer {
         return init();
       case FUSE_LOOKUP:
         return look_up();
+      case FUSE_READDIRPLUS:
+        return list();
       case FUSE_GETATTR:
         return get_attributes();
       case FUSE_OPEN:
@@ -99,6 +102,7 @@ class Answer {
     fuse_init_out out = {};
     out.major = FUSE_KERNEL_VERSION;
     out.minor = kMinor;
+    out.flags = FUSE_DO_READDIRPLUS;  // and no FUSE_OPENDIR, which the kernel leaves out once it has been refused
     out.max_write = kBlockBytes;
     out.time_gran = 1;
     return give(out);
@@ -110,13 +114,44 @@ class Answer {
     if (body_size_ == 0 || std::memchr(name, 0, body_size_) == nullptr) return finish(-EINVAL, 0);
     for (std::uint32_t i = 0; i < files_.count; i++) {
       if (std::strcmp(name, files_.names[i]) != 0) continue;
-      fuse_entry_out entry = {};
-      entry.nodeid = kFirstFile + i;
-      entry.entry_valid = kForever;
-      entry.attr = attributes(entry.nodeid);
-      return give(entry);
+      return give(entry_of(i));
     }
     return finish(-ENOENT, 0);
+  }
+
+  fuse_entry_out entry_of(std::uint32_t index) const {
+    fuse_entry_out entry = {};
+    entry.nodeid = kFirstFile + index;
+    entry.entry_valid = kForever;
+    entry.attr = attributes(entry.nodeid);
+    return entry;
+  }
+
+  /// The whole directory in one answer, or as much as there is room for.
+  std::size_t list() {
+    fuse_read_in in;
+    if (!body(in)) return finish(-EINVAL, 0);
+    if (in_.nodeid != kRoot) return finish(-ENOTDIR, 0);
+    const std::size_t capacity = std::min<std::size_t>(in.size, kFuseReadBytes);
+    std::size_t size = 0;
+    for (std::uint64_t i = in.offset; i < files_.count; i++) {
+      const char* name = files_.names[i];
+      const std::size_t name_size = std::strlen(name),
+                        whole = FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET_DIRENTPLUS + name_size);
+      if (whole > capacity - size) break;
+      unsigned char* to = reply_ + sizeof(fuse_out_header) + size;
+      fuse_direntplus entry = {};
+      entry.entry_out = entry_of(static_cast<std::uint32_t>(i));
+      entry.dirent.ino = entry.entry_out.nodeid;
+      entry.dirent.off = i + 1;
+      entry.dirent.namelen = static_cast<std::uint32_t>(name_size);
+      entry.dirent.type = DT_REG;
+      std::memset(to, 0, whole);
+      std::memcpy(to, &entry, FUSE_NAME_OFFSET_DIRENTPLUS);
+      std::memcpy(to + FUSE_NAME_OFFSET_DIRENTPLUS, name, name_size);
+      size += whole;
+    }
+    return finish(0, size);
   }
 
   std::size_t get_attributes() {
@@ -124,7 +159,7 @@ class Answer {
     fuse_attr_out out = {};
     out.attr = attributes(in_.nodeid);
     if (is_file(in_.nodeid))
-      out.attr.size = files_.length(static_cast<std::uint32_t>(in_.nodeid - kFirstFile));
+      out.attr.size = files_.length(static_cast<std::uint32_t>(in_.nodeid - kFirstFile), in_.pid);
     else
       out.attr_valid = kForever;
     return give(out);
@@ -146,7 +181,7 @@ class Answer {
     if (!is_file(in_.nodeid)) return finish(-EISDIR, 0);
     const std::size_t capacity = std::min<std::size_t>(in.size, kFuseReadBytes);
     char* to = reinterpret_cast<char*>(reply_) + sizeof(fuse_out_header);
-    const long got = files_.read(static_cast<std::uint32_t>(in_.nodeid - kFirstFile), in.offset, to, capacity);
+    const long got = files_.read(static_cast<std::uint32_t>(in_.nodeid - kFirstFile), in_.pid, in.offset, to, capacity);
     return got < 0 ? finish(static_cast<int>(got), 0) : finish(0, static_cast<std::size_t>(got));
   }
 

@@ -14,10 +14,12 @@ constexpr std::size_t kFuseReadBytes = 8192;
 constexpr std::size_t kFuseReplyBytes = kFuseReadBytes + 16;
 
 struct FuseFiles {
-  /// Puts what is at `offset` of file `index` at `to`: the bytes, 0 at the end, or a negative errno.
-  using Read = long (*)(std::uint32_t index, std::uint64_t offset, char* to, std::size_t capacity);
+  /// Puts what is at `offset` of file `index` at `to`: the bytes, 0 at the end, or a negative errno. `reader`: the pid
+  /// of who asks, 0 for a process that has none in our pid namespace.
+  using Read = long (*)(std::uint32_t index, std::uint32_t reader, std::uint64_t offset, char* to,
+                        std::size_t capacity);
   /// Length of the whole file now.
-  using Length = std::uint64_t (*)(std::uint32_t index);
+  using Length = std::uint64_t (*)(std::uint32_t index, std::uint32_t reader);
   const char* const* names;
   std::uint32_t count;
   std::uint32_t uid, gid;  // host ids of the owner

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/capability.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -13,8 +14,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <system_error>
+#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -38,11 +41,18 @@ std::string host_arch() {
 
 namespace {
 
-bool has_user_namespaces() {
-  // user_namespaces(7), namespaces(7): the file is there where the kernel has them.
-  const base::Fd limit(::open("/proc/sys/user/max_user_namespaces", O_RDONLY | O_CLOEXEC));
+/// user_namespaces(7), namespaces(7): the file of the limit is there where the kernel has them.
+bool may_make(const char* limit_file) {
+  const base::Fd limit(::open(limit_file, O_RDONLY | O_CLOEXEC));
   char digit = 0;
   return limit && ::read(limit.get(), &digit, 1) == 1 && digit != '0';
+}
+
+/// Also within a container that is allowed most things, as some daemons are.
+bool may_set_clocks() {
+  const std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)> held(::cap_get_proc(), ::cap_free);
+  cap_flag_value_t value = CAP_CLEAR;
+  return held && ::cap_get_flag(held.get(), CAP_SYS_TIME, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
 }
 
 }  // namespace
@@ -55,7 +65,8 @@ HostFacts read_host_facts() {
   facts.cgroups = cgroup::Hierarchy::detect();
   facts.systemd = cgroup::systemd_owns_tree();
   facts.fuse = static_cast<bool>(base::Fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC)));  // which loads the module
-  facts.user_namespaces = has_user_namespaces();
+  facts.user_namespaces = may_make("/proc/sys/user/max_user_namespaces");
+  facts.time_namespaces = may_set_clocks() && may_make("/proc/sys/user/max_time_namespaces");
   return facts;
 }
 

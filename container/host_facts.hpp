@@ -34,6 +34,7 @@ struct HostFacts {
   bool systemd = false;                  // the tree of cgroups is its own
   bool fuse = false;                     // /dev/fuse can be opened
   bool user_namespaces = true;           // this kernel has them, and lets root make some
+  bool time_namespaces = false;          // likewise, and we may set their clocks
   std::vector<std::string> lxcfs_files;  // what a mounted lxcfs gives in place of the kernel's: "/proc/meminfo" ...
   std::map<std::string, SourceFacts> sources;  // host paths the definition mounts
   std::optional<SeccompFile> seccomp_file;     // the profile it names

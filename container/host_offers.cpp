@@ -163,6 +163,7 @@ HostOffers find_host_offers() {
   offers.id_mapped_mounts = trial([] { map_ids_of(kImages); });
   offers.links = std::async(std::launch::async, try_links).get();
   offers.fuse = facts.fuse;
+  if (facts.time_namespaces) offers.namespaces.insert("time");
   offers.lxcfs = !read_lxcfs_files().empty();
   offers.ovs = has_ovs();
   offers.apparmor = exists("/sys/kernel/security/apparmor/profiles");

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -34,6 +35,19 @@ void write_map(pid_t child, const char* file, const char* text) {
 }
 
 }  // namespace
+
+std::uint64_t start_boot_clock(const PlanView& plan) {
+  constexpr long long kSecond = 1'000'000'000;
+  timespec now = {};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  if ((plan.namespaces & CLONE_NEWTIME) != 0) {
+    if (unshare(CLONE_NEWTIME) != 0) give_up("make time namespace", plan.name);
+    SmallText<64> offset;  // the nanoseconds count upwards: less one of them, this is minus now
+    offset << "boottime " << -static_cast<long long>(now.tv_sec) - 1 << " " << kSecond - 1 - now.tv_nsec;
+    if (!write_file("/proc/self/timens_offsets", offset.c_str())) give_up("set boot clock", plan.name);
+  }
+  return static_cast<std::uint64_t>(now.tv_sec * kSecond + now.tv_nsec);
+}
 
 int map_ids(const PlanView& plan, pid_t child) {
   write_map(child, "uid_map", plan.uid_map);

@@ -8,6 +8,12 @@
 
 namespace container {
 
+/// Supervisor, before clone: what it clones from now on has a boot clock that begins now, if the plan has a time
+/// namespace. So uptime, sysinfo(2), the boot time in /proc/stat and the times at which processes began agree inside.
+/// CLOCK_MONOTONIC begins nowhere in particular and stays, for devices and whoever shares memory go by it. Returns
+/// when, in nanoseconds of our own boot clock.
+std::uint64_t start_boot_clock(const PlanView& plan);
+
 /// Supervisor: writes /proc/PID/{uid,gid}_map and returns the user namespace. setgroups stays allowed (we are
 /// privileged).
 int map_ids(const PlanView& plan, pid_t child);

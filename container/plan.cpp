@@ -93,6 +93,7 @@ ContainerPlan plan_container(const domain_xml::DomainDefinition& definition, con
   plan.name = effective.name;
   if (!effective.shared_uts) plan.hostname = plan_hostname(effective.name);
   plan.namespaces = plan_namespaces(effective, private_network);
+  if (facts.time_namespaces) plan.namespaces |= CLONE_NEWTIME;
   plan_id_maps(plan, effective.idmap);
   if (effective.idmap.empty() && wants_own_users(effective, facts, unsafe)) plan.uid_map = plan.gid_map = kEveryId;
   if (!plan.uid_map.empty()) plan.namespaces |= CLONE_NEWUSER;

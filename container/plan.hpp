@@ -86,7 +86,12 @@ struct OwnView {
   bool served = false;
   std::string memory_directory;  // the container's cgroup that limits memory, "" if none does
   std::uint32_t memory_version = 0;
-  std::string cpuset_directory;  // the payload's, "" likewise
+  std::string cpuset_directory;  // the payload's, "" likewise, as those that follow
+  std::string cpu_directory;     // that counts CPU time
+  std::uint32_t cpu_version = 0;
+  std::string io_directory;  // that counts what disks do
+  std::uint32_t io_version = 0;
+  std::string tasks_directory;  // that has all its processes, in itself and below
   bool operator==(const OwnView&) const = default;
 };
 

@@ -15,13 +15,22 @@ constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUN
 struct OwnFile {
   const char *name, *target;
 };
-constexpr OwnFile kOwnFiles[] = {{"meminfo", "/proc/meminfo"},
-                                 {"swaps", "/proc/swaps"},
-                                 {"cpuinfo", "/proc/cpuinfo"},
-                                 {"online", "/sys/devices/system/cpu/online"}};
+constexpr OwnFile kOwnFiles[] = {{"meminfo", "/proc/meminfo"},     {"swaps", "/proc/swaps"},
+                                 {"cpuinfo", "/proc/cpuinfo"},     {"stat", "/proc/stat"},
+                                 {"uptime", "/proc/uptime"},       {"loadavg", "/proc/loadavg"},
+                                 {"diskstats", "/proc/diskstats"}, {"online", "/sys/devices/system/cpu/online"}};
 
 std::string directory_in(const cgroup::Mount& mount, const CgroupPlace& place) {
   return mount.path + place.partition + "/" + place.leaf;
+}
+
+/// A hierarchy with all processes of the container and nobody else's.
+const cgroup::Mount* find_tasks(const cgroup::Hierarchy& hierarchy) {
+  const auto unified = std::ranges::find(hierarchy.mounts(), 2, &cgroup::Mount::version);
+  if (unified != hierarchy.mounts().end()) return &*unified;
+  for (const char* controller : {"pids", "cpu", "memory"})
+    if (const cgroup::Mount* mount = hierarchy.find(controller)) return mount;
+  return nullptr;
 }
 
 /// What the user puts there wins, and would not: own files come last of all mounts.
@@ -58,8 +67,20 @@ void plan_cgroup_places(ContainerPlan& plan, const cgroup::Hierarchy& hierarchy,
     plan.own_view.memory_version = static_cast<std::uint32_t>(memory->version);
   }
   // Where the processes are; what is limited above shows there.
-  if (const cgroup::Mount* cpuset = hierarchy.find("cpuset"))
-    plan.own_view.cpuset_directory = cgroup::payload_path(*cpuset, place.partition, place.leaf);
+  const auto payload = [&](const cgroup::Mount* mount) {
+    return mount ? cgroup::payload_path(*mount, place.partition, place.leaf) : "";
+  };
+  const auto version = [](const cgroup::Mount* mount) {
+    return mount ? static_cast<std::uint32_t>(mount->version) : 0;
+  };
+  const cgroup::Mount* const cpu = hierarchy.find("cpuacct");
+  const cgroup::Mount* const io = hierarchy.find("blkio");
+  plan.own_view.cpuset_directory = payload(hierarchy.find("cpuset"));
+  plan.own_view.cpu_directory = payload(cpu);
+  plan.own_view.cpu_version = version(cpu);
+  plan.own_view.io_directory = payload(io);
+  plan.own_view.io_version = version(io);
+  plan.own_view.tasks_directory = payload(find_tasks(hierarchy));
 }
 
 }  // namespace container

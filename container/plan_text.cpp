@@ -19,9 +19,9 @@ struct Word {
   const char* word;
 };
 
-constexpr Word kNamespaces[] = {{CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWIPC, "ipc"}, {CLONE_NEWNS, "mnt"},
-                                {CLONE_NEWNET, "net"},       {CLONE_NEWPID, "pid"}, {CLONE_NEWUSER, "user"},
-                                {CLONE_NEWUTS, "uts"}};
+constexpr Word kNamespaces[] = {{CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWIPC, "ipc"},  {CLONE_NEWNS, "mnt"},
+                                {CLONE_NEWNET, "net"},       {CLONE_NEWPID, "pid"},  {CLONE_NEWUSER, "user"},
+                                {CLONE_NEWUTS, "uts"},       {CLONE_NEWTIME, "time"}};
 constexpr Word kAttributes[] = {{MOUNT_ATTR_RDONLY, "ro"},
                                 {MOUNT_ATTR_NOSUID, "nosuid"},
                                 {MOUNT_ATTR_NODEV, "nodev"},
@@ -143,7 +143,10 @@ std::string print_plan(const ContainerPlan& plan) {
   for (const auto& step : plan.mounts) print_mount(out, step);
   if (plan.own_view.served)
     out << "own view of memory v" << plan.own_view.memory_version << " " << printable(plan.own_view.memory_directory)
-        << " cpus " << printable(plan.own_view.cpuset_directory) << "\n";
+        << " cpus " << printable(plan.own_view.cpuset_directory) << "\n"
+        << "own view of time v" << plan.own_view.cpu_version << " " << printable(plan.own_view.cpu_directory)
+        << " disks v" << plan.own_view.io_version << " " << printable(plan.own_view.io_directory) << " tasks "
+        << printable(plan.own_view.tasks_directory) << "\n";
   if (plan.loopback_up) out << "loopback up\n";
   if (plan.wait_for_network) out << "wait for network\n";
   print_identity(out, plan);

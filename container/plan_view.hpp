@@ -13,7 +13,7 @@
 namespace container {
 
 constexpr std::uint32_t kPlanMagic = 0x7063786c;  // "lxcp"
-constexpr std::uint32_t kPlanVersion = 6;         // daemon and supervisor come from one build: equal or refused
+constexpr std::uint32_t kPlanVersion = 7;         // daemon and supervisor come from one build: equal or refused
 
 struct Bytes {
   const unsigned char* data = nullptr;
@@ -66,6 +66,11 @@ struct OwnViewView {
   const char* memory_directory;
   std::uint32_t memory_version;
   const char* cpuset_directory;
+  const char* cpu_directory;
+  std::uint32_t cpu_version;
+  const char* io_directory;
+  std::uint32_t io_version;
+  const char* tasks_directory;
 };
 
 struct MemoryPolicyView {
@@ -216,6 +221,11 @@ void plan_fields(Io& io, Plan& plan) {
   io.text(plan.own_view.memory_directory);
   io.number(plan.own_view.memory_version);
   io.text(plan.own_view.cpuset_directory);
+  io.text(plan.own_view.cpu_directory);
+  io.number(plan.own_view.cpu_version);
+  io.text(plan.own_view.io_directory);
+  io.number(plan.own_view.io_version);
+  io.text(plan.own_view.tasks_directory);
   io.text(plan.init.path);
   io.list(plan.init.arguments);
   io.list(plan.init.environment);

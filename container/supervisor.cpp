@@ -187,8 +187,9 @@ struct Sockets {
 };
 
 void clone_init(const Start& start, const MountTrees& trees, const Sockets& sockets) {
-  // A cgroup namespace when it has moved. A mount namespace of its own when it can copy what the builder made.
-  const std::uint64_t later = CLONE_NEWCGROUP | (in_user_namespace() ? std::uint64_t{CLONE_NEWNS} : 0);
+  // A cgroup namespace when it has moved. A time namespace waits for whoever is cloned. A mount namespace of its own
+  // when it can copy what the builder made.
+  const std::uint64_t later = CLONE_NEWCGROUP | CLONE_NEWTIME | (in_user_namespace() ? std::uint64_t{CLONE_NEWNS} : 0);
   SharedNamespaces shared(start);
   const int home = enter_birthplace(start);
   const pid_t pid = clone_process(supervised.plan.namespaces & ~later, start.v2_directory, supervised.init_pidfd);
@@ -259,6 +260,7 @@ int run() {
   enter_own_cgroups(start.first_files, start.first_count);
   open_host_trees(supervised.plan, start.images, start.image_count, trees);
   trees.on_empty_root = start.empty_root >= 0;
+  supervised.started = start_boot_clock(supervised.plan);
   clone_children(start, trees);
   supervised.dev = make_dev(supervised.plan);
   look_at_control();  // the cgroups may be complete, and the child waits for them

@@ -380,10 +380,11 @@ void look_at_control() {
 
 void prepare_own_view() {
   if (!supervised.plan.own_view.served) return;
-  supervised.own_view = make_own_view(supervised.plan);
+  supervised.own_view = make_own_view(supervised.plan, supervised.started);
   SmallText<16> number;
   number << errno;
-  if (supervised.own_view < 0) log_line("the container sees the host's meminfo: no FUSE, errno ", number.c_str());
+  if (supervised.own_view < 0)
+    log_line("the container sees the host's meminfo and stat: no FUSE, errno ", number.c_str());
   own_view_made = true;
   hand_over_own_view();
 }

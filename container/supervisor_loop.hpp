@@ -10,11 +10,12 @@ namespace container {
 
 struct Supervised {
   PlanView plan;
-  int control = -1;   // the daemon
-  int listener = -1;  // where later daemons connect
-  int child = -1;     // SEQPACKET to init and its builder, until exec
-  int dev = -1;       // the child's /dev, until it has been handed over
-  int own_view = -1;  // the mount of its own view, likewise
+  std::uint64_t started = 0;  // nanoseconds of the boot clock
+  int control = -1;           // the daemon
+  int listener = -1;          // where later daemons connect
+  int child = -1;             // SEQPACKET to init and its builder, until exec
+  int dev = -1;               // the child's /dev, until it has been handed over
+  int own_view = -1;          // the mount of its own view, likewise
   pid_t init_pid = 0;
   int init_pidfd = -1;
   pid_t builder_pid = 0;  // of a container with a user namespace, until it has ended

@@ -1,6 +1,6 @@
 // What a container reads in place of the host's /proc/meminfo, swaps, cpuinfo and /sys/devices/system/cpu/online: the
-// host's text and the container's figures in, text out. Pure and without allocation, for the supervisor; any input
-// gives some text.
+// host's text and the container's figures in, text out (what it has used of time and disks: usage_text). Pure and
+// without allocation, for the supervisor; any input gives some text.
 //
 // CPUs are those of the cpuset under the kernel's own numbers, as sched_getaffinity(2) has them. A quota does not take
 // CPUs away: a container limited to half of each of four CPUs may run on four.
@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "container/text_scan.hpp"
 
 namespace container {
 
@@ -59,8 +61,6 @@ enum class MemoryStat : std::uint8_t {
   Zswapped,
 };
 constexpr std::size_t kMemoryStats = static_cast<std::size_t>(MemoryStat::Zswapped) + 1;
-constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
-
 /// Bytes; limits are the tightest of the cgroup and those above it. What is not known is the host's business.
 struct MemoryFigures {
   bool known = false, swap_known = false;

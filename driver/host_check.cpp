@@ -54,6 +54,8 @@ void judge_kernel(const HostOffers& offers, Findings& findings) {
                  "use a kernel that has it");
   findings.add("namespace 'user'", offers.namespaces.contains("user") && offers.user_namespaces > 0, Verdict::Warn,
                "<idmap> is refused: sysctl user.max_user_namespaces=15000");
+  findings.add("namespace 'time'", offers.namespaces.contains("time"), Verdict::Warn,
+               "uptime and sysinfo(2) inside count from the host's start: sysctl user.max_time_namespaces=15000");
   findings.add("system call filters", offers.seccomp, Verdict::Fail, "use a kernel with CONFIG_SECCOMP_FILTER");
 }
 
@@ -84,9 +86,8 @@ void judge_extras(const HostOffers& offers, const HostServices& services, Findin
                fmt::format("automatic id maps are refused: usermod --add-subuids 1000000-1999999 "
                            "--add-subgids 1000000-1999999 {}",
                            services.idmap_user));
-  findings.add("/dev/fuse", offers.fuse, Verdict::Warn, "containers see the host's memory and CPUs: modprobe fuse");
-  findings.add("lxcfs", offers.lxcfs, Verdict::Warn,
-               "/proc/stat, uptime and loadavg inside are the host's: apt-get install lxcfs");
+  findings.add("/dev/fuse", offers.fuse || offers.lxcfs, Verdict::Warn,
+               "containers see the host's memory, CPUs, load and disks: modprobe fuse");
   findings.add("AppArmor or SELinux", offers.apparmor || offers.selinux, Verdict::Warn,
                "one line of defence less: boot with apparmor=1 security=apparmor");
   if (offers.apparmor)

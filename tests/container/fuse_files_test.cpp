@@ -14,12 +14,14 @@ namespace {
 
 const std::string kText = "some text";
 
-long read_text(std::uint32_t index, std::uint64_t offset, char* to, std::size_t capacity) {
+std::uint32_t last_reader = 0;
+long read_text(std::uint32_t index, std::uint32_t reader, std::uint64_t offset, char* to, std::size_t capacity) {
+  last_reader = reader;
   if (index == 1) return -EIO;
   if (offset >= kText.size()) return 0;
   return static_cast<long>(kText.copy(to, capacity, offset));
 }
-std::uint64_t text_length(std::uint32_t) {
+std::uint64_t text_length(std::uint32_t, std::uint32_t) {
   return kText.size();
 }
 constexpr const char* kNames[] = {"one", "two"};
@@ -44,6 +46,7 @@ Reply ask(std::uint32_t opcode, std::uint64_t node, const std::string& body = ""
   in.len = static_cast<std::uint32_t>(sizeof in + body.size());
   in.opcode = opcode;
   in.unique = 77;
+  in.pid = 4711;
   in.nodeid = node;
   const std::string request = std::string(reinterpret_cast<const char*>(&in), sizeof in) + body;
   static unsigned char reply[kFuseReplyBytes];
@@ -73,6 +76,32 @@ std::string read_at(std::uint64_t offset, std::uint32_t size) {
   in.offset = offset;
   in.size = size;
   return bytes(in);
+}
+
+TEST(FuseFiles, ListsAllFilesWithTheirNodesAtOnce) {
+  const std::string all = ask(FUSE_READDIRPLUS, FUSE_ROOT_ID, read_at(0, 4096)).body;
+  std::size_t at = 0;
+  for (std::uint64_t i = 0; i < 2; i++) {
+    fuse_direntplus entry;
+    ASSERT_LE(at + FUSE_NAME_OFFSET_DIRENTPLUS, all.size());
+    std::memcpy(&entry, all.data() + at, FUSE_NAME_OFFSET_DIRENTPLUS);
+    EXPECT_EQ(all.substr(at + FUSE_NAME_OFFSET_DIRENTPLUS, entry.dirent.namelen), kNames[i]);
+    EXPECT_EQ(entry.entry_out.nodeid, kOne + i);
+    EXPECT_EQ(entry.dirent.ino, kOne + i);
+    EXPECT_EQ(entry.dirent.off, i + 1);
+    EXPECT_TRUE(S_ISREG(entry.entry_out.attr.mode));
+    EXPECT_GT(entry.entry_out.entry_valid, 0U) << "so that nobody asks again";
+    at += FUSE_DIRENTPLUS_SIZE(&entry);
+  }
+  EXPECT_EQ(at, all.size());
+  EXPECT_EQ(ask(FUSE_READDIRPLUS, FUSE_ROOT_ID, read_at(2, 4096)).body, "") << "the end";
+  EXPECT_EQ(ask(FUSE_READDIRPLUS, FUSE_ROOT_ID, read_at(1, 4096)).body, all.substr(all.size() / 2));
+  EXPECT_EQ(ask(FUSE_READDIRPLUS, FUSE_ROOT_ID, read_at(0, 200)).body, all.substr(0, all.size() / 2));
+  EXPECT_EQ(ask(FUSE_READDIRPLUS, FUSE_ROOT_ID, read_at(0, 8)).body, "");
+  EXPECT_EQ(ask(FUSE_READDIRPLUS, FUSE_ROOT_ID, read_at(~0ULL, 4096)).body, "");
+  EXPECT_EQ(ask(FUSE_READDIRPLUS, kOne, read_at(0, 4096)).error, -ENOTDIR);
+  EXPECT_EQ(ask(FUSE_READDIRPLUS, FUSE_ROOT_ID, "short").error, -EINVAL);
+  EXPECT_EQ(ask(FUSE_OPENDIR, FUSE_ROOT_ID, open_for(O_RDONLY)).error, -ENOSYS) << "the kernel then leaves it out";
 }
 
 TEST(FuseFiles, AgreesOnAVersion) {

@@ -29,7 +29,7 @@ TEST(PlanCodec, KnowsEveryMember) {
       << "a member was added to ContainerPlan: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<MountStep>(), 11U) << "a member was added to MountStep: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<DeviceNode>(), 5U) << "a member was added to DeviceNode: add it to plan_view.hpp and here";
-  EXPECT_EQ(member_count<OwnView>(), 4U) << "a member was added to OwnView: add it to plan_view.hpp and here";
+  EXPECT_EQ(member_count<OwnView>(), 9U) << "a member was added to OwnView: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<InitPlan>(), 6U) << "a member was added to InitPlan: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<MemoryPolicy>(), 2U) << "a member was added to MemoryPolicy: add it to plan_view.hpp and here";
   EXPECT_EQ(member_count<CapabilitySets>(), 3U)
@@ -62,7 +62,7 @@ class RandomPlan {
     plan.seccomp = text() + std::string("\0\1\2", 3) + text();
     plan.personality_32bit = flag();
     for (unsigned n = count(); n > 0; n--) plan.resource_limits.push_back({small(), number(), number()});
-    plan.own_view = {flag(), text(), small(), text()};
+    plan.own_view = {flag(), text(), small(), text(), text(), small(), text(), small(), text()};
     plan.init = {text(), texts(), texts(), text(), text(), text()};
     plan.memory_policy = {small(), text()};
     plan.security_file = text(), plan.security_label = text();

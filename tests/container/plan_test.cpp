@@ -167,11 +167,18 @@ TEST(Plan, WhatLimitsIOInThePlaceOfTheProcessesIsReadOnly) {
   facts.cgroups = cgroup::Hierarchy::parse(
       "30 20 0:30 / /sys/fs/cgroup/blkio rw - cgroup cgroup rw,blkio\n"
       "31 20 0:31 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct\n"
-      "32 20 0:32 / /sys/fs/cgroup/pids,blkio rw - cgroup cgroup rw,pids\n",
+      "32 20 0:32 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n",
       "5:blkio:/\n6:cpuacct:/\n7:pids:/\n", "");
   EXPECT_THAT(plan_text(web(), facts),
               HasSubstr("cgroup /sys/fs/cgroup/blkio on /sys/fs/cgroup/blkio ro,nosuid,nodev,noexec (make directory)\n"
                         "cgroup /sys/fs/cgroup/cpuacct on /sys/fs/cgroup/cpuacct nosuid,nodev,noexec"));
+}
+
+TEST(Plan, TheBootClockIsItsOwnWhereTheKernelHasOne) {
+  auto facts = hybrid_host();
+  EXPECT_THAT(plan_text(web(), facts), Not(HasSubstr(" time\n")));
+  facts.time_namespaces = true;
+  EXPECT_THAT(plan_text(web(), facts), HasSubstr(" uts time\n"));
 }
 
 TEST(Plan, WhatTheUserMountsOnAFileOfTheOwnViewWins) {
@@ -195,8 +202,13 @@ TEST(Plan, OwnViewIsTheSupervisorsOrLxcfss) {
   EXPECT_THAT(print_plan(plan), HasSubstr(R"(own meminfo on /proc/meminfo optional
 own swaps on /proc/swaps optional
 own cpuinfo on /proc/cpuinfo optional
+own stat on /proc/stat optional
+own uptime on /proc/uptime optional
+own loadavg on /proc/loadavg optional
+own diskstats on /proc/diskstats optional
 own online on /sys/devices/system/cpu/online optional
 own view of memory v1 /sys/fs/cgroup/memory/machine/lxc-web.libvirt-lxc cpus 
+own view of time v1 /sys/fs/cgroup/cpu,cpuacct/machine/lxc-web.libvirt-lxc/payload disks v0  tasks /sys/fs/cgroup/unified/machine/lxc-web.libvirt-lxc/payload
 )"));  // a host without cpuset
   facts.cgroups = v2_host().cgroups;
   plan = plan_container(web(), facts, {});
@@ -204,7 +216,10 @@ own view of memory v1 /sys/fs/cgroup/memory/machine/lxc-web.libvirt-lxc cpus
   EXPECT_THAT(print_plan(plan),
               HasSubstr("cgroup /sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload on /sys/fs/cgroup"));
   EXPECT_THAT(print_plan(plan), HasSubstr("own view of memory v2 /sys/fs/cgroup/machine/lxc-web.libvirt-lxc cpus "
-                                          "/sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload\n"));
+                                          "/sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload\n"
+                                          "own view of time v2 /sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload "
+                                          "disks v2 /sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload "
+                                          "tasks /sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload\n"));
   facts.lxcfs_files = {"/proc/meminfo", "/proc/uptime"};
   const auto text = plan_text(web(), facts);
   EXPECT_THAT(text, HasSubstr(R"(bind host /var/lib/lxcfs/proc/meminfo on /proc/meminfo ro,nosuid,nodev,noexec optional

@@ -19,7 +19,7 @@ HostOffers everything() {
   HostOffers offers;
   offers.kernel_major = 6;
   offers.kernel_minor = 1;
-  offers.namespaces = {"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"};
+  offers.namespaces = {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
   offers.user_namespaces = 15000;
   offers.seccomp = offers.unified = offers.systemd = true;
   offers.cgroup_controllers = {"cpu", "cpuset", "memory", "pids", "io", "devices", "freezer"};
@@ -63,6 +63,17 @@ TEST(HostCheck, WithoutWhatEveryContainerNeedsNoneStarts) {
   offers = everything();
   offers.file_systems["proc"] = "No such device";
   EXPECT_THAT(complaints(offers), testing::ElementsAre(finding(Verdict::Fail, "file system 'proc'", "No such device")));
+}
+
+TEST(HostCheck, WhatAContainerWouldSeeOfTheHostIsNamed) {
+  auto offers = everything();
+  offers.lxcfs = false;
+  EXPECT_THAT(complaints(offers), testing::IsEmpty()) << "the supervisor serves the same files";
+  offers.fuse = false;
+  EXPECT_THAT(complaints(offers), testing::ElementsAre(finding(Verdict::Warn, "/dev/fuse", "modprobe fuse")));
+  offers.lxcfs = true;
+  offers.namespaces.erase("time");
+  EXPECT_THAT(complaints(offers), testing::ElementsAre(finding(Verdict::Warn, "namespace 'time'", "sysinfo")));
 }
 
 TEST(HostCheck, AMissingControllerNamesTheLimitThatIsRefused) {

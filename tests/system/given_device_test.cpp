@@ -120,6 +120,12 @@ TEST_F(GivenDeviceTest, WhatIsWrittenToAFileIsCountedForItsDisk) {
   // Directly: the page cache of a loop device may still belong to the cgroup that used it before.
   EXPECT_EQ(ask("dd if=/dev/zero of=/dev/vda bs=4096 count=64 oflag=direct 2>/dev/null && echo written"), "written\n");
   ASSERT_TRUE(ok(virDomainBlockStats(domain, "vda", &vda, sizeof vda)));
+  if (!exists("/var/lib/lxcfs/proc/meminfo")) {
+    const std::string seen = read_text("/proc/" + std::to_string(init_pid(domain)) + "/root/proc/diskstats");
+    const std::string sectors = " 0 " + std::to_string(64 * 4096 / 512) + " 0 ";
+    EXPECT_NE(seen.find(sectors), std::string::npos) << "what it wrote: " << seen;
+    EXPECT_NE(seen.find(" loop"), std::string::npos) << seen;
+  }
   EXPECT_EQ(vda.wr_bytes, 64 * 4096) << control_file(domain, "blkio/blkio.throttle.io_service_bytes", "io.stat");
 }
 

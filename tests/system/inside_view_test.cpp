@@ -1,9 +1,12 @@
-// A container sees its own limits: /proc/meminfo, swaps, cpuinfo and the list of CPUs, and what programs make of them.
+// A container sees its own limits and use: /proc/meminfo, swaps, cpuinfo, stat, uptime, loadavg, diskstats and the list
+// of CPUs, and what programs make of them.
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <future>
 #include <random>
@@ -204,6 +207,100 @@ TEST_F(OwnViewTest, AllCpusWithoutASet) {
   EXPECT_EQ(count_processors(read_inside(domain, "/proc/cpuinfo")), count_processors(read_text("/proc/cpuinfo")));
 }
 
+/// A line of a text that begins with `key` and a blank, without them; empty if there is none.
+std::string line_of(const std::string& text, const std::string& key) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(key + " ")) return line.substr(key.size() + 1);
+  return "";
+}
+double first_number(const std::string& text) {
+  return text.empty() ? -1 : std::stod(text);
+}
+constexpr long kTicks = 100;  // a second has, in /proc
+
+TEST_F(OwnViewTest, TimeBeginsWithTheContainer) {
+  if (!exists("/proc/self/ns/time")) GTEST_SKIP() << "no time namespaces here";
+  ASSERT_GT(first_number(read_text("/proc/uptime")), 100) << "or nothing could be told apart";
+  Rootfs root;
+  root.set_init(
+      "cat /proc/uptime > /up\ncat /proc/self/stat > /self\ncat /proc/stat > /stat\ndate +%s > /now\n"
+      "busybox uptime > /program\nbusybox ps -o pid,etime,args > /processes\n" +
+      std::string(init::kObedient));
+  const Domain domain = create(limited("view", root));
+  ASSERT_TRUE(root.wait_ready());
+  const double up = first_number(root.read("up")),
+               idle = first_number(root.read("up").substr(root.read("up").find(' ')));
+  EXPECT_LT(up, 60);
+  EXPECT_LE(idle, up * sysconf(_SC_NPROCESSORS_ONLN) + 0.1);
+  EXPECT_GE(idle, 0);
+  const long now = std::stol(root.read("now")), btime = std::stol(line_of(root.read("stat"), "btime"));
+  EXPECT_NEAR(static_cast<double>(now - btime), up, 3);
+  std::istringstream self(root.read("self").substr(root.read("self").rfind(')') + 2));  // from the third field on
+  std::string word;
+  for (int field = 3; field <= 22; ++field) self >> word;
+  EXPECT_NEAR(static_cast<double>(btime + std::stol(word) / kTicks), static_cast<double>(now), 3) << "what ps shows";
+  EXPECT_NE(root.read("program").find("up 0 min"), std::string::npos) << "by sysinfo(2): " << root.read("program");
+  // Who comes in with libvirt's six namespaces has the host's clock, by which all processes began then.
+  EXPECT_NEAR(first_number(enter(domain, {"/bin/cat", "/proc/uptime"}).text), first_number(read_text("/proc/uptime")),
+              3);
+  EXPECT_NEAR(first_number(line_of(enter(domain, {"/bin/cat", "/proc/stat"}).text, "btime")),
+              first_number(line_of(read_text("/proc/stat"), "btime")), 2);
+}
+
+TEST_F(OwnViewTest, StatCountsItsOwnProcessors) {
+  if (!has_two_cpus()) GTEST_SKIP() << "needs two CPUs";
+  Rootfs root;
+  root.set_init(": > /ready\nwhile :; do :; done\n");
+  DomainXml definition = limited("view", root);
+  definition.elements = on_cpu("1");
+  const auto before = std::chrono::steady_clock::now();
+  const Domain domain = create(definition);
+  ASSERT_TRUE(root.wait_ready());
+  EXPECT_TRUE(eventually([&] { return first_number(line_of(read_inside(domain, "/proc/stat"), "cpu1")) >= 20; }))
+      << read_inside(domain, "/proc/stat");
+  EXPECT_TRUE(eventually([&] { return line_of(read_inside(domain, "/proc/stat"), "procs_running") == "1"; }))
+      << read_inside(domain, "/proc/stat");
+  const std::string stat = read_inside(domain, "/proc/stat");
+  EXPECT_EQ(line_of(stat, "cpu0"), "") << stat;
+  std::istringstream total(line_of(stat, "cpu")), one(line_of(stat, "cpu1"));
+  long user = 0, nice = 0, system = 0, idle = 0, total_user = 0, total_nice = 0, total_system = 0, total_idle = 0;
+  total >> total_user >> total_nice >> total_system >> total_idle;
+  one >> user >> nice >> system >> idle;
+  EXPECT_NEAR(static_cast<double>(total_idle), static_cast<double>(idle), 2) << stat;
+  EXPECT_GE(total_user + total_system, user + system) << stat;
+  const double up = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  EXPECT_LE(static_cast<double>(user + system + idle) / kTicks, up + 0.1) << "not longer than it has been there";
+  EXPECT_GE(static_cast<double>(user + system + idle) / kTicks, up - 5);
+  EXPECT_EQ(line_of(stat, "ctxt"), "0");
+  EXPECT_GE(first_number(line_of(stat, "processes")), 1);
+  EXPECT_LT(first_number(line_of(stat, "processes")), 1000) << "those of its own pid namespace";
+  EXPECT_GT(first_number(line_of(read_text("/proc/stat"), "processes")), 1000) << "the host's: or this shows nothing";
+}
+
+TEST_F(OwnViewTest, LoadIsItsOwnAndNobodyWakesForIt) {
+  Rootfs busy_root(": > /ready\n(while :; do :; done) &\nwhile :; do :; done\n"), idle_root;
+  const Domain busy = create(limited("busy", busy_root)), idle = create(limited("idle", idle_root));
+  ASSERT_TRUE(busy_root.wait_ready() && idle_root.wait_ready());
+  std::string load;
+  ASSERT_TRUE(eventually([&] { return first_number(load = read_inside(busy, "/proc/loadavg")) > 0.05; })) << load;
+  const std::string quiet = read_inside(idle, "/proc/loadavg");
+  double one = 0, five = 0, fifteen = 0;
+  int running = 0, all = 0, last = 0;
+  ASSERT_EQ(std::sscanf(load.c_str(), "%lf %lf %lf %d/%d %d\n", &one, &five, &fifteen, &running, &all, &last), 6)
+      << load;
+  EXPECT_LT(one, 2) << load;
+  EXPECT_GE(one, five);
+  EXPECT_GE(five, fifteen);
+  EXPECT_EQ(running, 2) << load;
+  EXPECT_EQ(all, 2) << load;
+  EXPECT_GE(last, 2) << load;
+  EXPECT_LT(last, 100) << load;
+  ASSERT_EQ(std::sscanf(quiet.c_str(), "%lf %lf %lf %d/%d %d\n", &one, &five, &fifteen, &running, &all, &last), 6)
+      << quiet;
+  EXPECT_LT(one, 0.1) << quiet;
+}
+
 TEST_F(OwnViewTest, MappedIdsSeeTheSame) {
   if (!has_two_cpus()) GTEST_SKIP() << "needs two CPUs";
   Rootfs root;
@@ -233,7 +330,7 @@ TEST_F(InsideViewTest, EverybodyInsideReads) {
 TEST_F(OwnViewTest, AnyOffsetAndSizeReadTheSame) {
   Rootfs root;
   const Domain domain = create(limited("view", root));
-  for (const char* path : {"/proc/cpuinfo", "/proc/swaps", "/sys/devices/system/cpu/online"}) {
+  for (const char* path : {"/proc/cpuinfo", "/proc/swaps", "/proc/diskstats", "/sys/devices/system/cpu/online"}) {
     const base::Fd file = base::open_file(inside(domain, path), O_RDONLY);
     // The clock of a CPU changes as we look; nothing else does.
     const auto steady = [](std::string text) {
@@ -243,7 +340,7 @@ TEST_F(OwnViewTest, AnyOffsetAndSizeReadTheSame) {
       return text;
     };
     const std::string whole = steady(read_inside(domain, path));
-    ASSERT_FALSE(whole.empty()) << path;
+    ASSERT_TRUE(!whole.empty() || std::string(path) == "/proc/diskstats") << path;
     std::string pieces;
     char byte[3];
     for (ssize_t got; (got = ::pread(file.get(), byte, sizeof byte, static_cast<off_t>(pieces.size()))) > 0;)
