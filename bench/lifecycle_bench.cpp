@@ -32,6 +32,7 @@ struct Options {
   int cycles = 50;
   int calls = 500;
   int idle_containers = 0;
+  std::string json;  // file
 };
 
 [[noreturn]] void give_up(const std::string& what) {
@@ -98,7 +99,9 @@ class Contestant {
       table.add(row, "us", name_, support::milliseconds_of(call) * 1000);
     };
     virDomainInfo info;
+    int state = 0, reason = 0;
     time("info", [&] { check(virDomainGetInfo(domain_, &info), "info"); });
+    time("state", [&] { check(virDomainGetState(domain_, &state, &reason, 0), "state"); });
     time("xml", [&] {
       const std::unique_ptr<char, decltype(&free)> text(virDomainGetXMLDesc(domain_, 0), free);
       if (!text) give_up("xml");
@@ -199,6 +202,7 @@ void measure(const Options& options) {
   for (int i = 0; i < 5; ++i) {
     for (const auto& contestant : contestants) contestant->define_together(table);
   }
+  bench::save_json(table, options.json);
   std::printf("%d cycles, %d rounds of calls, %d idle containers beside\n%s", options.cycles, options.calls,
               options.idle_containers, table.text().c_str());
 }
@@ -212,6 +216,7 @@ int main(int count, char** words) {
       ->required();
   application.add_option("--cycles", options.cycles, "start and destroy this often")->capture_default_str();
   application.add_option("--calls", options.calls, "rounds of info, XML, lookup and list")->capture_default_str();
+  application.add_option("--json", options.json, "also write the table to this file");
   application.add_option("--idle", options.idle_containers, "containers that run beside")->capture_default_str();
   CLI11_PARSE(application, count, words);
   virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});

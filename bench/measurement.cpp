@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
+#include <stdexcept>
 
 namespace bench {
 
@@ -22,6 +24,13 @@ double percentile(std::vector<double> values, double percent) {
   std::sort(values.begin(), values.end());
   const double rank = std::ceil(percent / 100.0 * static_cast<double>(values.size()));
   return values[static_cast<std::size_t>(std::max(rank - 1, 0.0))];
+}
+
+double pss(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+  for (std::string word; file >> word;)
+    if (double value = 0; word == "Pss:" && file >> value) return value;
+  return 0;
 }
 
 void Table::add(const std::string& row, const std::string& unit, const std::string& column, double value) {
@@ -54,6 +63,31 @@ std::string Table::text() const {
     text += "\n";
   }
   return text;
+}
+
+std::string Table::json() const {
+  std::string text;
+  for (const auto& row : rows_) {
+    text += (text.empty() ? "[" : ",\n ") +
+            format(R"({"row": "%s", "unit": "%s", "values": {)", row.name.c_str(), row.unit.c_str());
+    const char* comma = "";
+    for (const auto& column : columns_) {
+      const auto found = row.values.find(column);
+      if (found == row.values.end()) continue;
+      text += format(R"(%s"%s": {"median": %.4f, "p95": %.4f, "count": %zu})", comma, column.c_str(),
+                     percentile(found->second, 50), percentile(found->second, 95), found->second.size());
+      comma = ", ";
+    }
+    text += "}}";
+  }
+  return text.empty() ? "[]\n" : text + "]\n";
+}
+
+void save_json(const Table& table, const std::string& path) {
+  if (path.empty()) return;
+  std::ofstream file(path);
+  file << table.json();
+  if (!file.flush()) throw std::runtime_error("cannot write '" + path + "'");
 }
 
 }  // namespace bench

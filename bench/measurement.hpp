@@ -10,6 +10,9 @@ namespace bench {
 /// The value that `percent` of the sorted values do not exceed; 0 for none.
 double percentile(std::vector<double> values, double percent);
 
+/// Kilobytes of memory that the process holds, its share of what others use too included; 0 if it is gone.
+double pss(int pid);
+
 class Table {
  public:
   /// Columns appear in the order given; the first is what ratios relate to.
@@ -19,6 +22,8 @@ class Table {
   void add(const std::string& row, const std::string& unit, const std::string& column, double value);
   /// Median of every cell, with its 95th percentile, and for each further column its ratio to the first.
   std::string text() const;
+  /// [{"row", "unit", "values": {COLUMN: {"median", "p95", "count"}}}...] for whoever compares runs.
+  std::string json() const;
 
  private:
   struct Row {
@@ -28,5 +33,8 @@ class Table {
   std::vector<std::string> columns_;
   std::vector<Row> rows_;
 };
+
+/// Writes `table` as JSON to `path`, nothing if that is empty. Throws if it cannot.
+void save_json(const Table& table, const std::string& path);
 
 }  // namespace bench

@@ -37,6 +37,7 @@ struct Options {
   std::vector<std::string> uris;  // NAME=URI
   int rounds = 15;
   int starts = 30;
+  std::string json;  // file, for what goes through
 };
 
 [[noreturn]] void give_up(const std::string& what) {
@@ -161,6 +162,7 @@ void measure_traffic(const Options& options, const std::vector<Daemon>& daemons,
                 support::answer_time(pair.first, pair.second, pair.second_address, kAnswers) * 1e6);
     }
   }
+  bench::save_json(table, options.json);
   std::printf("%d rounds\n%s", options.rounds, table.text().c_str());
 }
 
@@ -196,6 +198,7 @@ int main(int count, char** words) {
   application.add_option("--uri", options.uris, "NAME=URI of a daemon; several take turns")->required();
   application.add_option("--rounds", options.rounds, "of transfers")->capture_default_str();
   application.add_option("--starts", options.starts, "of each number of interfaces")->capture_default_str();
+  application.add_option("--json", options.json, "also write the table of transfers to this file");
   CLI11_PARSE(application, count, words);
   virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
   int code = 0;

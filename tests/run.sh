@@ -91,6 +91,7 @@ check format-check cmake/format.sh --check
 check include-check python3 cmake/check-includes.py
 check schema-check cmake/check-schemas.sh
 check version-check cmake/check-version.sh
+check bench-check python3 tests/bench/targets_test.py
 check page-check packaging/check-pages.sh build
 say "system tests"
 target check-root

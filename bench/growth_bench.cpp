@@ -1,0 +1,155 @@
+// What calls cost while more and more containers run beside: start and destroy of one more, the list, one container's
+// info, and statistics of all. Containers are idle and have a veth in a bridge.
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "measurement.hpp"
+#include "support/bridge.hpp"
+#include "support/deadline.hpp"
+#include "support/domain_xml.hpp"
+#include "support/handles.hpp"
+#include "support/rootfs.hpp"
+#include "support/scratch.hpp"
+
+namespace {
+
+using bench::Table;
+
+struct Options {
+  std::string uri, json, while_running;
+  std::vector<std::size_t> sizes = {1, 10, 100, 300, 1000};
+  int rounds = 10;
+  bool as_it_is = false;
+};
+
+[[noreturn]] void give_up(const std::string& what) {
+  const virError* error = virGetLastError();
+  throw std::runtime_error(what + ": " + (error && error->message ? error->message : "no reason given"));
+}
+
+void check(int answer, const std::string& what) {
+  if (answer < 0) give_up(what);
+}
+
+int list(virConnectPtr connection) {
+  virDomainPtr* domains = nullptr;
+  const int count = virConnectListAllDomains(connection, &domains, 0);
+  check(count, "list");
+  for (int i = 0; i < count; ++i) virDomainFree(domains[i]);
+  free(domains);
+  return count;
+}
+
+class Crowd {
+ public:
+  Crowd(virConnectPtr connection, const support::Rootfs& root, const support::Bridge& bridge)
+      : connection_(connection) {
+    pattern_.root = root.path();
+    pattern_.init = "/bin/sleep";
+    pattern_.arguments = {"100000"};
+    pattern_.private_network = false;
+    pattern_.devices = support::bridge_interface(bridge.name());
+  }
+  ~Crowd() {
+    for (const auto& domain : domains_) virDomainDestroy(domain);
+  }
+
+  void grow_to(std::size_t count) {
+    while (domains_.size() < count) domains_.push_back(create("crowd" + std::to_string(domains_.size())));
+  }
+
+  void round(Table& table, const std::string& column) {
+    support::Domain one;
+    table.add("start", "ms", column, support::milliseconds_of([&] { one = create("more"); }));
+    table.add("destroy", "ms", column, support::milliseconds_of([&] { check(virDomainDestroy(one), "destroy"); }));
+    table.add("list", "ms", column, support::milliseconds_of([&] { list(connection_); }));
+    virDomainInfo info;
+    table.add("info", "ms", column,
+              support::milliseconds_of([&] { check(virDomainGetInfo(domains_.front(), &info), "info"); }));
+    virDomainStatsRecordPtr* records = nullptr;
+    int count = 0;
+    const double ms = support::milliseconds_of([&] {
+      count = virConnectGetAllDomainStats(connection_, 0, &records, VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE);
+    });
+    if (count < 0 && virGetLastError()->code == VIR_ERR_NO_SUPPORT) return;
+    check(count, "statistics");
+    virDomainStatsRecordListFree(records);
+    if (static_cast<std::size_t>(count) < domains_.size()) throw std::runtime_error("statistics miss domains");
+    table.add("statistics of all", "ms", column, ms);
+  }
+
+ private:
+  support::Domain create(const std::string& word) {
+    pattern_.name = support::own_name(word);
+    support::Domain domain(virDomainCreateXML(connection_, pattern_.text().c_str(), 0));
+    if (!domain) give_up("start of " + pattern_.name);
+    return domain;
+  }
+
+  virConnectPtr connection_;
+  support::DomainXml pattern_;
+  std::vector<support::Domain> domains_;
+};
+
+void measure(const Options& options) {
+  const support::Connection connection(virConnectOpen(options.uri.c_str()));
+  if (!connection) give_up("cannot open " + options.uri);
+  if (options.as_it_is) {
+    const std::string column = std::to_string(list(connection));
+    Table table({column});
+    for (int i = 0; i < options.rounds; ++i)
+      table.add("list", "ms", column, support::milliseconds_of([&] { list(connection); }));
+    bench::save_json(table, options.json);
+    std::printf("by number of domains\n%s", table.text().c_str());
+    return;
+  }
+  const support::Rootfs root;
+  const support::Bridge bridge;
+  std::vector<std::string> columns;
+  for (const auto size : options.sizes) columns.push_back(std::to_string(size));
+  Table table(columns);
+  Crowd crowd(connection, root, bridge);
+  for (const auto size : options.sizes) {
+    crowd.grow_to(size);
+    Table warm_up(columns);
+    crowd.round(warm_up, std::to_string(size));
+    for (int i = 0; i < options.rounds; ++i) crowd.round(table, std::to_string(size));
+  }
+  bench::save_json(table, options.json);
+  std::printf("by number of running containers\n%s", table.text().c_str());
+  std::fflush(stdout);
+  if (!options.while_running.empty() && std::system(options.while_running.c_str()) != 0)
+    throw std::runtime_error("'" + options.while_running + "' failed");
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  Options options;
+  CLI::App application("Times calls by the number of containers that run beside");
+  application.add_option("--uri", options.uri, "of a libvirt daemon")->required();
+  application.add_option("--sizes", options.sizes, "numbers of containers, ascending")->capture_default_str();
+  application.add_option("--rounds", options.rounds, "of each number")->capture_default_str();
+  application.add_option("--json", options.json, "also write the table to this file");
+  application.add_option("--while-running", options.while_running, "run this with sh while the last number runs");
+  application.add_flag("--as-it-is", options.as_it_is, "start nothing: only time the list of what is there");
+  CLI11_PARSE(application, count, words);
+  virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
+  int code = 0;
+  try {
+    measure(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "growth_bench: %s\n", error.what());
+    code = 1;
+  }
+  support::remove_scratch();
+  return code;
+}
