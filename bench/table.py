@@ -2,8 +2,7 @@
 """Measures what bench/targets.py promises, prints it beside stock libvirt, LXC's tools, crun, runc and systemd-nspawn and
 the kernel's floor, and keeps it as JSON and pictures. Called by table.sh.
 
-All parts together take some three minutes, a third of it stock's. Figures of single parts can be put together with
---again.
+Without --long it takes some two minutes, most of them stock's. Figures of single parts can be put together with --again.
 """
 import argparse
 import concurrent.futures
@@ -599,6 +598,7 @@ def boot(stage, options):
 
 PARTS = {"peers": peers, "calls": calls, "parallel": parallel, "idle clients": idle_clients, "fan-out": fan_out,
          "console": console, "defects": defects, "definitions": definitions, "network": network, "crowd": crowd, "boot": boot}
+LONG = ("crowd", "boot")
 
 
 # ---------------------------------------------------------------- pictures
@@ -661,6 +661,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("build", type=pathlib.Path)
     arguments.add_argument("--cycles", type=int, default=15, help="starts and stops by each peer")
+    arguments.add_argument("--long", action="store_true", help="also the crowd, and the boot where --debian is given")
     arguments.add_argument("--crowd", type=int, default=1000, help="containers that run at once")
     arguments.add_argument("--only", nargs="+", choices=PARTS, metavar="PART",
                            help="these parts: " + ", ".join(PARTS))
@@ -680,7 +681,7 @@ def main():
         figures, without = earlier["figures"], earlier["left out"]
     try:
         stage = Stage(options.build.resolve(), folder, not options.without_stock)
-        for name in options.only or PARTS:
+        for name in options.only or [part for part in PARTS if options.long or part not in LONG]:
             began = time.monotonic()
             figures.pop(name, None)
             without.pop(name, None)

@@ -104,7 +104,7 @@ def number(value):
         return "-"
     if value == 0:
         return "0"
-    digits = max(0, 2 - len(str(int(abs(value)))) + (1 if abs(value) >= 1 else 1))
+    digits = max(0, 3 - len(str(int(abs(value)))))
     return f"{value:,.{digits}f}"
 
 

@@ -8,7 +8,7 @@
      --call     start (then destroyed again if it was not running), destroy, info or stats
 
 The kernel's own tracing writes it down (raw_syscalls, by process and whatever comes of it), so daemon and supervisor
-carry no probes and pay nothing when nobody looks. While it looks a start takes a third longer. Root only.
+carry no probes and pay nothing when nobody looks. The times have in them what writing them down costs. Root only.
 """
 import argparse
 import collections
