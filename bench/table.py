@@ -270,7 +270,7 @@ def idle_clients(stage, _options):
     for daemon in stage.daemons:
         connections = [daemon.connect() for _ in range(200)] if daemon is stage.ours else \
                       [daemon.connect() for _ in range(100)]  # stock's limit of clients that wait is low
-        time.sleep(0.5)
+        time.sleep(2)  # what connecting took is over
         seconds, processor, woken = 3, processor_seconds(daemon.pid), wake_ups([daemon.pid])
         time.sleep(seconds)
         found[daemon.name] = {"clients": len(connections),
