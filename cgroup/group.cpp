@@ -84,7 +84,7 @@ struct Group::Impl {
 
   const Part* v2() const {
     const auto found =
-        std::find_if(parts.begin(), parts.end(), [](const Part& part) { return part.mount.version == 2; });
+        std::find_if(parts.begin(), parts.end(), [](const Part& part) { return part.mount->version == 2; });
     return found == parts.end() ? nullptr : &*found;
   }
 
@@ -92,7 +92,7 @@ struct Group::Impl {
   const Part* find(const std::string& controller) const {
     const Mount* mount = hierarchy.find(controller);
     if (!mount) return nullptr;
-    const auto found = std::find_if(parts.begin(), parts.end(), [&](const Part& part) { return part.mount == *mount; });
+    const auto found = std::find_if(parts.begin(), parts.end(), [&](const Part& part) { return part.mount == mount; });
     return found == parts.end() ? nullptr : &*found;
   }
   const Part& require(const std::string& controller) const {
@@ -107,7 +107,7 @@ struct Group::Impl {
     for (const int version : {1, 2})
       for (auto& write : control_writes(limits, version, now)) {
         const Part& part = require(write.controller);
-        if (part.mount.version == version) found.emplace_back(&part, std::move(write));
+        if (part.mount->version == version) found.emplace_back(&part, std::move(write));
       }
     return found;
   }
@@ -135,7 +135,7 @@ void Group::Impl::enable_needed(const std::vector<std::pair<const Part*, Control
   std::set<std::string> needed;
   for (const auto& [where, write] : writes)
     if (where == part) needed.insert(v2_name(write.controller));
-  enable_controllers(part->mount, part->directory, path, needed);
+  enable_controllers(*part->mount, part->directory, path, needed);
 }
 
 void Group::Impl::apply_new(const Limits& limits) {
@@ -145,7 +145,7 @@ void Group::Impl::apply_new(const Limits& limits) {
   if (limits.perf_events) perf_events.choose(*limits.perf_events, v2_leaf(kPayloadLeaf));
   if (!limits.devices) return;
   const Part& part = require("devices");
-  if (part.mount.version == 1)
+  if (part.mount->version == 1)
     start_device_list(part.directory, *limits.devices);
   else
     attach_device_program(part.directory, *limits.devices);
@@ -155,7 +155,7 @@ void Group::Impl::apply_change(const Limits& limits, const Limits& now) {
   const auto all = writes(limits, now);
   if (!all.empty()) enable_needed(all);
   for (const auto& [part, write] : all) {
-    if (part->mount.version == 1 && write.controller == "cpuset")
+    if (part->mount->version == 1 && write.controller == "cpuset")
       change_cpuset(part->directory, write.file, write.text);
     else
       apply_write(part->directory, write);
@@ -163,7 +163,7 @@ void Group::Impl::apply_change(const Limits& limits, const Limits& now) {
   if (limits.perf_events) perf_events.choose(*limits.perf_events, v2_leaf(kPayloadLeaf));
   if (!limits.devices) return;
   const Part& part = require("devices");
-  if (part.mount.version == 1)
+  if (part.mount->version == 1)
     change_device_list(part.directory, *limits.devices);
   else
     attach_device_program(part.directory, *limits.devices);
@@ -187,9 +187,9 @@ void Group::Impl::create_parts(Stage stage) {
 void Group::Impl::remove_left_over() const {
   std::vector<Part> old;
   for (const auto& mount : hierarchy.mounts()) {
-    const bool ours = std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return part.mount == mount; });
+    const bool ours = std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return part.mount == &mount; });
     if (ours || !used_by_containers(mount)) continue;
-    if (auto directory = Directory::open(mount.path + path)) old.push_back({mount, std::move(*directory)});
+    if (auto directory = Directory::open(mount.path + path)) old.push_back({&mount, std::move(*directory)});
   }
   std::vector<int> pids;
   for (const auto& part : old) part.directory.collect_processes(pids);
@@ -236,7 +236,7 @@ void Group::complete(const Limits& limits) {
   if (impl_->parts.empty()) base::fail(Code::OperationUnsupported, "this host has no cgroup file system mounted");
   impl_->apply_new(limits);  // before the v1 leaves: clearing the device list of a directory with children is refused
   for (const auto& part : impl_->parts)
-    if (part.mount.version == 1) part.make_leaves();
+    if (part.mount->version == 1) part.make_leaves();
 }
 
 std::optional<Group> Group::open(const Hierarchy& hierarchy, const std::string& partition, const std::string& leaf) {
@@ -250,7 +250,7 @@ std::optional<Group> Group::open(const Hierarchy& hierarchy, const std::string& 
     if (!used_by_containers(mount)) continue;
     auto directory = Directory::open(mount.path + impl->path);
     if (!directory) continue;
-    impl->parts.push_back({mount, std::move(*directory)});
+    impl->parts.push_back({&mount, std::move(*directory)});
   }
   if (impl->parts.empty()) return std::nullopt;
   return Group(std::move(impl));
@@ -262,7 +262,7 @@ const std::string& Group::path() const {
 
 std::vector<Mount> Group::mounts() const {
   std::vector<Mount> mounts;
-  for (const auto& part : impl_->parts) mounts.push_back(part.mount);
+  for (const auto& part : impl_->parts) mounts.push_back(*part.mount);
   return mounts;
 }
 
@@ -274,7 +274,7 @@ base::Fd Group::Impl::v2_leaf(const char* leaf) const {
 std::vector<base::Fd> Group::Impl::tasks(const char* leaf) const {
   std::vector<base::Fd> files;
   for (const auto& part : parts)
-    if (part.mount.version == 1) files.push_back(part.open_tasks(leaf));
+    if (part.mount->version == 1) files.push_back(part.open_tasks(leaf));
   return files;
 }
 
@@ -300,24 +300,24 @@ std::vector<std::string> Group::payload_directories() const {
 
 void Group::freeze() {
   const Part& part = impl_->require("freezer");
-  cgroup::freeze(part.payload(), part.mount.version, kFreezeTimeout);
+  cgroup::freeze(part.payload(), part.mount->version, kFreezeTimeout);
 }
 
 void Group::thaw() {
   const Part& part = impl_->require("freezer");
-  cgroup::thaw(part.payload(), part.mount.version);
+  cgroup::thaw(part.payload(), part.mount->version);
 }
 
 bool Group::frozen() const {
   const Part* part = impl_->find("freezer");
-  return part && is_frozen(part->payload(), part->mount.version);
+  return part && is_frozen(part->payload(), part->mount->version);
 }
 
 std::vector<const Part*> Group::Impl::parts_with_processes() const {
   std::vector<const Part*> chosen;
   if (const Part* part = v2()) chosen.push_back(part);
   const Part* freezer = find("freezer");
-  if (freezer && freezer->mount.version == 1) chosen.push_back(freezer);
+  if (freezer && freezer->mount->version == 1) chosen.push_back(freezer);
   if (chosen.empty() && !parts.empty()) chosen.push_back(&parts.front());
   return chosen;
 }
@@ -370,7 +370,7 @@ void Group::kill(Scope scope) {
   const bool done = impl_->kill_v2(scope);  // no such file before 5.14
   if (!done || impl_->parts.size() > 1) impl_->kill_one_by_one(scope);
   const Part* freezer = impl_->find("freezer");
-  if (freezer && freezer->mount.version == 1) freezer->payload().try_write("freezer.state", "THAWED");
+  if (freezer && freezer->mount->version == 1) freezer->payload().try_write("freezer.state", "THAWED");
 }
 
 bool Group::Impl::remove_now() noexcept {
@@ -403,7 +403,7 @@ Limits Group::limits() const {
   for (const int version : {1, 2})
     merged = merge_limits(merged, parse_limits(version, [&](const std::string& controller, const std::string& file) {
                             const Part* part = impl_->find(controller);
-                            return part && part->mount.version == version ? part->directory.read(file) : std::nullopt;
+                            return part && part->mount->version == version ? part->directory.read(file) : std::nullopt;
                           }));
   if (auto counted = impl_->perf_events.names(); !counted.empty()) merged.perf_events = std::move(counted);
   return merged;
@@ -451,24 +451,24 @@ bool has_children(const std::string& path) {
 Usage Group::usage(Ask asked, Keep keep) const {
   const auto find = [this](const StatFile& file) -> const Directory* {
     const Part* part = file.controller ? impl_->find(file.controller) : impl_->v2();
-    return part && part->mount.version == file.version ? &part->directory : nullptr;
+    return part && part->mount->version == file.version ? &part->directory : nullptr;
   };
   Usage usage = impl_->stat_reader.read(asked, keep, find);
-  if (const Part* part = asks(asked, Ask::PerCpu) ? impl_->find("cpuacct") : nullptr; part && part->mount.version == 2)
+  if (const Part* part = asks(asked, Ask::PerCpu) ? impl_->find("cpuacct") : nullptr; part && part->mount->version == 2)
     usage.per_cpu_ns = read_per_cpu_time(part->directory);
   // v1 counts the kills of each directory by itself.
-  if (usage.oom_kills && impl_->find("memory")->mount.version == 1) {
+  if (usage.oom_kills && impl_->find("memory")->mount->version == 1) {
     const auto source = oom_source();
     if (has_children(source->directory)) usage.oom_kills = count_oom_kills(*source);
   }
   if (asks(asked, Ask::PerfEvents)) usage.perf = impl_->perf_events.read();
-  if (usage.blocks && usage.blocks->empty() && !blocks_are_counted(impl_->find("blkio")->mount)) usage.blocks.reset();
+  if (usage.blocks && usage.blocks->empty() && !blocks_are_counted(*impl_->find("blkio")->mount)) usage.blocks.reset();
   return usage;
 }
 
 void Group::spare_descriptors() {
   for (auto& part : impl_->parts)
-    if (part.mount.version == 1) part.directory.spare();
+    if (part.mount->version == 1) part.directory.spare();
 }
 
 void Group::close_kept_files() const {
@@ -479,7 +479,7 @@ std::optional<OomSource> Group::oom_source() const {
   const Part* memory = impl_->find("memory");
   if (!memory) return std::nullopt;
   const std::string& own = memory->directory.path();
-  return OomSource{memory->mount.version, memory->mount.version == 1 ? own + "/" + kPayloadLeaf : own};
+  return OomSource{memory->mount->version, memory->mount->version == 1 ? own + "/" + kPayloadLeaf : own};
 }
 
 }  // namespace cgroup

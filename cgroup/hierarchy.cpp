@@ -60,7 +60,7 @@ bool used_by_containers(const Mount& mount) {
 
 Hierarchy Hierarchy::parse(const std::string& mountinfo, const std::string& self_cgroup,
                            const std::string& v2_controllers) {
-  Hierarchy hierarchy;
+  std::vector<Mount> mounts;
   const auto lines = cgroup_lines(mountinfo);
   for (const auto& line : split(self_cgroup, "\n")) {  // "4:memory:/a/b", "0::/a/b"
     const auto first = line.find(':');
@@ -76,8 +76,10 @@ Hierarchy Hierarchy::parse(const std::string& mountinfo, const std::string& self
     if (!at) continue;
     mount.path = at->path;
     if (mount.version == 2) mount.controllers = split(v2_controllers, " \n");
-    hierarchy.mounts_.push_back(std::move(mount));
+    mounts.push_back(std::move(mount));
   }
+  Hierarchy hierarchy;
+  hierarchy.mounts_ = std::make_shared<const std::vector<Mount>>(std::move(mounts));
   return hierarchy;
 }
 
@@ -90,20 +92,20 @@ Hierarchy Hierarchy::detect() {
 }
 
 const Mount* Hierarchy::find(const std::string& controller) const {
-  for (const auto& mount : mounts_)
+  for (const auto& mount : mounts())
     if (mount.version == 1 && contains(mount.controllers, controller)) return &mount;
   const bool built_in = controller == "devices" || controller == "freezer" || controller == "cpuacct";
   const std::string& name = controller == "blkio" ? "io" : controller;
-  for (const auto& mount : mounts_)
+  for (const auto& mount : mounts())
     if (mount.version == 2 && (built_in || contains(mount.controllers, name))) return &mount;
   return nullptr;
 }
 
 bool Hierarchy::unified() const {
-  const bool any_v1 = std::any_of(mounts_.begin(), mounts_.end(), [](const Mount& mount) {
+  const bool any_v1 = std::any_of(mounts().begin(), mounts().end(), [](const Mount& mount) {
     return mount.version == 1 && mount.controllers.front().rfind("name=", 0) != 0;
   });
-  return !any_v1 && !mounts_.empty();
+  return !any_v1 && !mounts().empty();
 }
 
 }  // namespace cgroup

@@ -1,6 +1,7 @@
 // Which cgroup controllers this host has and where: pure v2, v1, or the hybrid of both.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,7 @@ class Hierarchy {
   /// Reads this host.
   static Hierarchy detect();
 
-  const std::vector<Mount>& mounts() const { return mounts_; }
+  const std::vector<Mount>& mounts() const { return *mounts_; }
   /// The mount that has the controller ("memory", "cpu", ...); nullptr if none. On v2, "devices" and "freezer" are
   /// always there.
   const Mount* find(const std::string& controller) const;
@@ -37,7 +38,8 @@ class Hierarchy {
   bool unified() const;
 
  private:
-  std::vector<Mount> mounts_;
+  // Shared by all copies: every group has one, and with it each of a thousand containers would take 2 KiB more.
+  std::shared_ptr<const std::vector<Mount>> mounts_ = std::make_shared<const std::vector<Mount>>();
 };
 
 }  // namespace cgroup

@@ -92,13 +92,13 @@ Directory Part::payload() const {
 }
 
 base::Fd Part::open_tasks(const char* leaf) const {
-  const bool own = leaf == std::string_view(kPayloadLeaf) && wants_payload_leaf(mount);
+  const bool own = leaf == std::string_view(kPayloadLeaf) && wants_payload_leaf(*mount);
   return directory.open_file(own ? std::string(leaf) + "/tasks" : "tasks", O_WRONLY);
 }
 
 void Part::make_leaves() const {
-  if (mount.version == 2) directory.make_child(kSupervisorLeaf);
-  if (wants_payload_leaf(mount)) directory.make_child(kPayloadLeaf);
+  if (mount->version == 2) directory.make_child(kSupervisorLeaf);
+  if (wants_payload_leaf(*mount)) directory.make_child(kPayloadLeaf);
 }
 
 bool Part::remove() const noexcept {
@@ -111,7 +111,7 @@ bool Part::remove() const noexcept {
 std::optional<Part> create_part(const Mount& mount, const std::string& partition, const std::string& leaf) {
   auto made = make_container_directory(mount, partition, leaf);
   if (!made) return std::nullopt;
-  Part part{mount, std::move(*made)};
+  Part part{&mount, std::move(*made)};
   try {
     const bool cloned = prepare_new_directory(mount, part.directory);
     // A partition somebody else made: its next container need not be written to, which among a thousand takes 2 ms.

@@ -13,7 +13,7 @@ inline constexpr const char* kSupervisorLeaf = "supervisor";
 inline constexpr const char* kPayloadLeaf = "payload";
 
 struct Part {
-  Mount mount;
+  const Mount* mount;  // of the group's hierarchy
   Directory directory;
 
   std::optional<Directory> leaf(const char* name) const { return directory.child(name); }
@@ -27,8 +27,8 @@ struct Part {
   bool remove() const noexcept;
 };
 
-/// Makes `partition`/`leaf` in one hierarchy, missing parts of the (shared, never removed) partition included. nullopt
-/// if it is there already.
+/// Makes `partition`/`leaf` in one hierarchy, which has to live as long as what is returned, missing parts of the
+/// (shared, never removed) partition included. nullopt if it is there already.
 std::optional<Part> create_part(const Mount& mount, const std::string& partition, const std::string& leaf);
 
 }  // namespace cgroup
