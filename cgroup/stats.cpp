@@ -194,7 +194,7 @@ Pressure parse_pressure(std::string_view text) {
 
 constexpr StatFile kStatFiles[] = {
     {Ask::Cpu, "cpuacct", 1, "cpuacct.usage", parse_cpuacct_usage},
-    {Ask::Cpu, "cpuacct", 1, "cpuacct.stat", parse_cpuacct_stat},
+    {Ask::CpuModes, "cpuacct", 1, "cpuacct.stat", parse_cpuacct_stat},
     {Ask::Cpu, "cpuacct", 2, "cpu.stat", parse_cpu_stat},
     {Ask::PerCpu, "cpuacct", 1, "cpuacct.usage_percpu", parse_cpuacct_usage_percpu},
     {Ask::Memory, "memory", 1, "memory.usage_in_bytes", parse_memory_usage},

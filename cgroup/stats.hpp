@@ -16,7 +16,7 @@ namespace cgroup {
 /// What is asked: a set, so that no file is opened that the question does not need.
 enum class Ask : unsigned {
   Nothing = 0,
-  Cpu = 1 << 0,
+  Cpu = 1 << 0,  // the sum
   PerCpu = 1 << 1,
   Memory = 1 << 2,         // usage
   MemoryDetails = 1 << 3,  // limit, swap, page cache, faults, OOM kills
@@ -26,6 +26,7 @@ enum class Ask : unsigned {
   MemoryPressure = 1 << 7,
   BlockPressure = 1 << 8,
   PerfEvents = 1 << 9,  // no file
+  CpuModes = 1 << 10,   // user and system, with Cpu
 };
 constexpr Ask operator|(Ask a, Ask b) {
   return static_cast<Ask>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

@@ -55,7 +55,7 @@ rpc::DomainGetCpuStatsRet total_cpu_stats(const DomainSnapshot& domain, std::uin
     ret.nparams = kTotals;
     return ret;
   }
-  const cgroup::Usage usage = domain.running->usage(Ask::Cpu, cgroup::Keep::Closed);
+  const cgroup::Usage usage = domain.running->usage(Ask::Cpu | Ask::CpuModes, cgroup::Keep::Closed);
   if (!usage.cpu_ns)
     base::fail(Code::OperationInvalid, "cgroup controller 'cpuacct' has no figures for domain '", domain.identity.name,
                "'");

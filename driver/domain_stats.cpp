@@ -26,7 +26,7 @@ struct Group {
 };
 constexpr Group kGroups[] = {
     {VIR_DOMAIN_STATS_STATE, Ask::Nothing},
-    {VIR_DOMAIN_STATS_CPU_TOTAL, Ask::Cpu | Ask::Processes | Ask::CpuPressure},
+    {VIR_DOMAIN_STATS_CPU_TOTAL, Ask::Cpu | Ask::CpuModes | Ask::Processes | Ask::CpuPressure},
     {VIR_DOMAIN_STATS_BALLOON, Ask::Memory | Ask::MemoryDetails | Ask::MemoryPressure},
     {VIR_DOMAIN_STATS_VCPU, Ask::Nothing},
     {VIR_DOMAIN_STATS_INTERFACE, Ask::Nothing},
