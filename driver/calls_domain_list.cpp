@@ -45,6 +45,7 @@ void add_domain_list_calls(rpc::ProcedureTable& table, Services& services) {
     rpc::ConnectListAllDomainsRet ret;
     const auto found = list_domains(services, visible_domains(call), args.flags);
     ret.ret = static_cast<std::uint32_t>(found.size());
+    if (args.need_results) ret.domains.reserve(found.size());
     if (args.need_results)
       for (const auto& domain : found) ret.domains.push_back(to_wire(domain.identity));
     return ret;

@@ -156,8 +156,7 @@ void Domain::rename(const std::string& name) {
     services_.registry.free_name(name);
     throw;
   }
-  renamed->load(definition, with_host);
-  services_.registry.replace(*this, renamed);
+  services_.registry.replace(*this, renamed, [&] { renamed->load(definition, with_host); });
   {
     const std::scoped_lock lock(mutex_);
     config_.reset();

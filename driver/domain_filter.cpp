@@ -36,8 +36,10 @@ bool matches(const DomainSnapshot& domain, std::uint32_t flags) {
 
 std::vector<DomainSnapshot> list_domains(const Services& services, const std::set<base::Uuid>* visible,
                                          std::uint32_t flags) {
+  const auto all = services.registry.all();
   std::vector<DomainSnapshot> found;
-  for (const auto& domain : services.registry.all())
+  found.reserve(visible ? visible->size() : all.size());
+  for (const auto& domain : all)
     if (visible && !visible->contains(domain->uuid()))
       continue;
     else if (auto now = domain->snapshot(); matches(now, flags))

@@ -1,6 +1,5 @@
 #include "driver/domain_registry.hpp"
 
-#include <algorithm>
 #include <mutex>
 
 #include "base/error.hpp"
@@ -39,10 +38,9 @@ std::vector<std::shared_ptr<Domain>> DomainRegistry::all() const {
   {
     const std::shared_lock lock(mutex_);
     domains.reserve(by_uuid_.size());
-    for (const auto& [uuid, domain] : by_uuid_)
+    for (const auto& [name, domain] : by_name_)
       if (domain->listed()) domains.push_back(domain);
   }
-  std::sort(domains.begin(), domains.end(), [](const auto& a, const auto& b) { return a->name() < b->name(); });
   return domains;
 }
 
@@ -91,8 +89,10 @@ void DomainRegistry::free_name(const std::string& name) {
   by_name_.erase(name);
 }
 
-void DomainRegistry::replace(const Domain& domain, const std::shared_ptr<Domain>& renamed) {
+void DomainRegistry::replace(const Domain& domain, const std::shared_ptr<Domain>& renamed,
+                             const std::function<void()>& load) {
   const std::unique_lock lock(mutex_);
+  load();
   by_name_.erase(domain.name());
   by_uuid_[domain.uuid()] = renamed;
 }

@@ -1,7 +1,11 @@
 // What an agent would tell of a guest, asked of a guest that lives in memory.
 #include <libvirt/libvirt-lxc.h>
 
+#include <atomic>
 #include <map>
+#include <set>
+#include <thread>
+#include <vector>
 
 #include "driver/harness.hpp"
 
@@ -160,6 +164,39 @@ TEST_F(Rename, KeepsEverythingButTheName) {
     daemon_.restart();
     conn_ = daemon_.connect();
   }
+}
+
+TEST_F(Rename, EveryListHasTheDomainOnceAndInOrder) {
+  const auto names = [](virConnectPtr connection) {
+    virDomainPtr* list = nullptr;
+    const int count = virConnectListAllDomains(connection, &list, 0);
+    std::vector<std::string> found;
+    for (int i = 0; i < count; ++i) {
+      found.emplace_back(virDomainGetName(list[i]));
+      virDomainFree(list[i]);
+    }
+    std::free(list);
+    return found;
+  };
+  define(domain_xml("middle"));
+  virDomainPtr domain = define(domain_xml("a"));
+  const virConnectPtr other = daemon_.connect();
+  std::atomic<bool> done = false;
+  std::set<std::vector<std::string>> seen;
+  std::thread watcher([&] {
+    while (!done) seen.insert(names(other));
+  });
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(rename(domain, i % 2 ? "a" : "z"), 0) << virGetLastErrorMessage();
+    domain = keep(virDomainLookupByName(conn_, i % 2 ? "a" : "z"));
+  }
+  done = true;
+  watcher.join();
+  virConnectClose(other);
+  seen.erase({"a", "middle"});
+  seen.erase({"middle", "z"});
+  EXPECT_TRUE(seen.empty()) << testing::PrintToString(seen);
+  EXPECT_EQ(names(conn_), (std::vector<std::string>{"a", "middle"}));
 }
 
 TEST_F(Rename, WhatCannotBeRenamedIsRefused) {
