@@ -102,6 +102,15 @@ void run(const Options& options) {
   ::unlink(pid_file.c_str());
 }
 
+/// What a call took goes back to the kernel when it has been answered. By itself glibc keeps the copies of one large
+/// answer for good, in an arena per worker: with statistics of a thousand containers 16 MiB.
+void keep_little_freed_memory() {
+  constexpr int kLarge = 1 << 20, kArenas = 2;
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+  ::mallopt(M_TRIM_THRESHOLD, kLarge);
+  ::mallopt(M_ARENA_MAX, kArenas);
+}
+
 /// False when no container could start.
 bool check_host(const Options& options) {
   if (::geteuid() != 0)
@@ -120,6 +129,7 @@ int main(int argc, char** argv) {
   const auto options = parse_options(argc, argv, exit_code);
   if (!options) return exit_code;
   ::umask(022);
+  keep_little_freed_memory();  // before there are threads
   base::raise_descriptor_limit();
   base::hold_memory_reserve();
   // What is large goes back to the kernel when it is freed. By default malloc keeps it once there has been one such.
