@@ -417,6 +417,7 @@ struct Launcher::Impl {
 
 Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
     : impl_(std::make_unique<Impl>(loop, std::move(config))) {
+  prepare_spawning();
   if (!impl_->host.user_namespaces && !impl_->config.unsafe.share_host_users)
     base::log::warning(
         "this host has no user namespaces (/proc/sys/user/max_user_namespaces): root in a container without id map is"

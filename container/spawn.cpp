@@ -1,6 +1,7 @@
 #include "container/spawn.hpp"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
@@ -20,6 +21,7 @@
 
 #include "base/descriptors.hpp"
 #include "base/error.hpp"
+#include "container/low_descriptors.hpp"
 #include "container/supervisor_protocol.hpp"
 
 namespace container {
@@ -59,6 +61,7 @@ struct ChildArguments {
   int log, control;
   const rlimit* descriptors;
   const Cpus* cpus;  // the daemon's; null: the caller's
+  int highest;       // of the descriptors to take along from a table that is the daemon's; -1: it is a copy
   int error;         // written by the child, which shares our memory
 };
 
@@ -71,6 +74,8 @@ struct ChildArguments {
 /// itself lets go of the rest that it inherits.
 __attribute__((no_sanitize("address", "undefined", "thread"))) int run_child(void* pointer) {
   auto& arguments = *static_cast<ChildArguments*>(pointer);
+  if (arguments.highest >= 0 && ::syscall(SYS_close_range, arguments.highest + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+    give_up_child(arguments);
   ::setrlimit(RLIMIT_NOFILE, arguments.descriptors);
   if (arguments.cpus) ::syscall(SYS_sched_setaffinity, 0, arguments.cpus->size, arguments.cpus->bits);
   if (::dup2(arguments.log, 1) < 0 || ::dup2(arguments.log, 2) < 0 ||
@@ -151,18 +156,34 @@ base::Fd high_copy(int fd) {
   return copy;
 }
 
+/// More at the same time take a copy of the whole table along.
+constexpr std::size_t kLeases = 16;
+LowDescriptors& low_descriptors() {
+  static LowDescriptors instance(protocol::kControlFd + 1, kLeases);
+  return instance;
+}
+
 base::PidFd spawn(const SpawnPlan& plan, const Cpus* cpus) {
-  const base::Fd log = high_copy(plan.log), control = high_copy(plan.control);
+  const auto low = low_descriptors().lend({plan.log, plan.control});
+  base::Fd log, control;
+  if (!low) log = high_copy(plan.log), control = high_copy(plan.control);
   std::string name = plan.name, program = plan.program;
   char* const argv[] = {program.data(), name.data(), nullptr};
   char* const envp[] = {nullptr};
-  ChildArguments arguments{
-      program.c_str(), argv, envp, log.get(), control.get(), &base::inherited_descriptor_limit(), cpus, 0};
+  ChildArguments arguments{.program = program.c_str(),
+                           .argv = argv,
+                           .envp = envp,
+                           .log = low ? (*low)[0] : log.get(),
+                           .control = low ? (*low)[1] : control.get(),
+                           .descriptors = &base::inherited_descriptor_limit(),
+                           .cpus = cpus,
+                           .highest = low ? low_descriptors().highest() : -1,
+                           .error = 0};
   const auto stack = std::make_unique<std::byte[]>(kStackBytes);
 
   int pidfd = -1;
   clone_args args{};
-  args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+  args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | (low ? std::uint64_t{CLONE_FILES} : 0);
   args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   args.exit_signal = SIGCHLD;
   const auto bottom = (reinterpret_cast<std::uintptr_t>(stack.get()) + 15) & ~std::uintptr_t{15};
@@ -222,6 +243,10 @@ int start_detached(Beside* beside, const Cpus* cpus) {
 }
 
 }  // namespace
+
+void prepare_spawning() {
+  low_descriptors();
+}
 
 base::PidFd spawn_supervisor(const SpawnPlan& plan) {
   return spawn(plan, nullptr);

@@ -18,6 +18,9 @@ struct SpawnPlan {
   int v2_directory = -1;  // born in this cgroup; -1: in the daemon's
 };
 
+/// To be called while few descriptors are open: low numbers are kept for what children are given.
+void prepare_spawning();
+
 /// Blocks until the program is executed. Throws SystemError naming it when that fails; no child is left then.
 base::PidFd spawn_supervisor(const SpawnPlan& plan);
 /// The same by a thread of its own, while the caller goes on. The descriptors of `plan` but `control`, which is closed

@@ -98,7 +98,8 @@ TEST_F(StatsTest, PressureIsThereWhereTheKernelTells) {
   const Domain domain = create(xml("stats", root_));
   const std::string groups = proc_file(init_pid(domain), "cgroup"), v2 = "0::";
   const auto at = groups.find(v2);
-  const std::string own = at == groups.npos ? "" : groups.substr(at + v2.size(), groups.find('\n', at) - at - v2.size());
+  const std::string own =
+      at == groups.npos ? "" : groups.substr(at + v2.size(), groups.find('\n', at) - at - v2.size());
   bool told = false;
   for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"})
     told = told || read_text(mount + own + "/memory.pressure").starts_with("some ");
