@@ -73,7 +73,7 @@ say "packages"
 cmake/install-packages.sh || exit 1
 say "build"
 # The unit tests are built once: with sanitizers, or plain with --fast.
-targets="virtlxcelld lxcell-supervisor lxcell-import system_test faults_test lifecycle_bench"
+targets="virtlxcelld lxcell-supervisor lxcell-import system_test faults_test soak_test lifecycle_bench"
 [ -z "$fast" ] || targets=
 # shellcheck disable=SC2086
 check build cmake/build.sh dev $targets || finish
@@ -100,12 +100,14 @@ check import tests/importer/real-tools.sh build
 check documents tests/docs/run.py README.md CONTRIBUTING.md SECURITY.md ARCHITECTURE.md CHANGELOG.md docs/*.md
 if [ -n "$fast" ]; then
   skip faults_test "left out by --fast"
+  skip soak_test "left out by --fast"
 else
-  # Crashes and power loss. What else build/tests/faults_test does, failing kernel calls, still finds something in one of
-  # three runs: docs/reliability.md.
   say "walk over fault points, one in some; all of them: build/tests/faults_test --long"
   programs="$programs faults_test"
-  GTEST_FILTER='-*FailureTest*' python3 cmake/run-tests.py run "$steps" --show --timeout 600 build/tests/faults_test
+  python3 cmake/run-tests.py run "$steps" --show --timeout 600 build/tests/faults_test
+  say "load, limits and hostile clients, the short form: docs/reliability.md"
+  programs="$programs soak_test"
+  python3 cmake/run-tests.py run "$steps" --show --timeout 600 build/tests/soak_test
 fi
 say "system tests in machines with systemd and cgroup v2: $suites"
 machines

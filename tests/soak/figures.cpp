@@ -70,7 +70,6 @@ long count_links() {
 
 }  // namespace
 
-namespace {
 Figures figures_now() {
   const int pid = support::host().daemon()->pid();
   const std::string process = "/proc/" + std::to_string(pid);
@@ -88,6 +87,8 @@ Figures figures_now() {
   now.files = entries_of(support::host().daemon()->state_folder());
   return now;
 }
+
+namespace {
 bool same(const Figures& a, const Figures& b) {
   return a.descriptors == b.descriptors && a.children == b.children && a.processes == b.processes &&
          a.cgroups == b.cgroups && a.links == b.links && a.mounts == b.mounts && a.files == b.files;

@@ -17,7 +17,10 @@ struct Figures {
   long mounts = 0;                        // in the daemon's mount namespace
   long files = 0;                         // in the daemon's /run
 };
+/// Once they no longer change.
 Figures figures();
+/// While the daemon is busy.
+Figures figures_now();
 std::string describe(const Figures& figures);
 
 /// Prints both and fails the test when anything but memory and threads is more than before once patience is over; and

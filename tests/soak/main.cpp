@@ -66,6 +66,7 @@ int main(int count, char** words) {
   app.add_option("--seed", chosen.seed, "of what they call");
   app.add_option("--clients", chosen.clients, "how many of them, at most 64")->check(CLI::Range(1, 64));
   app.add_option("--cycles", chosen.cycles, "starts and stops of a container");
+  app.add_option("--cycle-seconds", chosen.cycle_seconds, "the most that those may take");
   app.add_option("--running", chosen.running, "containers at the same time");
   app.add_option("--defined", chosen.defined, "domains defined at the same time");
   app.add_option("--connections", chosen.connections, "clients connected at the same time");

@@ -6,14 +6,15 @@
 namespace soak {
 
 struct Settings {
-  unsigned seconds = 20;  // of random calls
+  unsigned seconds = 5;  // of random calls
   unsigned long seed = 1;
   unsigned clients = 32;
   unsigned cycles = 100;       // starts and stops
+  unsigned cycle_seconds = 0;  // the most that they may take; 0: as long as they take
   unsigned running = 20;       // containers at the same time
   unsigned defined = 300;      // domains
   unsigned connections = 100;  // clients at the same time
-  unsigned attack_seconds = 2;
+  unsigned attack_seconds = 1;
 };
 const Settings& settings();
 

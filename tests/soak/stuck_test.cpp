@@ -1,45 +1,20 @@
 // A job that waits for somebody who never answers: it fails with a timeout, and the domain, the daemon and everybody
 // else go on.
-#include <fcntl.h>
 #include <libvirt/virterror.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
 #include <future>
+#include <optional>
 #include <thread>
 
-#include "base/fd.hpp"
 #include "soak/figures.hpp"
 #include "soak/settings.hpp"
+#include "soak/silent_mount.hpp"
 #include "support/fixture.hpp"
 
 namespace soak {
 namespace {
 
 using namespace support;
-
-/// A FUSE mount whose server never reads a request. With its owner everybody who waits is let go.
-class SilentMount {
- public:
-  SilentMount() : folder_(make_folder("silent")), server_(::open("/dev/fuse", O_RDWR | O_CLOEXEC)) {
-    const std::string options =
-        "fd=" + std::to_string(server_.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
-    mounted_ = server_ && ::mount("silent", folder_.c_str(), "fuse.silent", 0, options.c_str()) == 0;
-  }
-  ~SilentMount() {
-    server_.reset();  // the kernel aborts what waits
-    if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
-  }
-  SilentMount(const SilentMount&) = delete;
-  SilentMount& operator=(const SilentMount&) = delete;
-  bool mounted() const { return mounted_; }
-  std::string below() const { return folder_ + "/below"; }
-
- private:
-  std::string folder_;
-  base::Fd server_;
-  bool mounted_ = false;
-};
 
 class Stuck : public SystemTest {
  protected:
@@ -93,11 +68,11 @@ TEST_F(Stuck, AStartFromAFilesystemThatNeverAnswersTimesOutAndLeavesNothing) {
 }
 
 TEST_F(Stuck, JobsThatWaitForAStuckOneHoldUpNobodyElse) {
-  const SilentMount silent;
-  if (!silent.mounted()) GTEST_SKIP() << "no FUSE here";
+  std::optional<SilentMount> silent(std::in_place);
+  if (!silent->mounted()) GTEST_SKIP() << "no FUSE here";
   const Domain domain = define_and_start(xml("stuck", root_));
   const Domain other = define_and_start(xml("other", root_));
-  const std::string device = mount_filesystem(silent.below(), "/mnt");
+  const std::string device = mount_filesystem(silent->below(), "/mnt");
   std::vector<std::thread> waiting;
   for (int i = 0; i < 12; ++i)  // more than the daemon has workers
     waiting.emplace_back([&, i] {
@@ -122,6 +97,7 @@ TEST_F(Stuck, JobsThatWaitForAStuckOneHoldUpNobodyElse) {
   report("another domain's suspend and resume while 12 calls wait for a stuck one: worst " +
          std::to_string(static_cast<int>(worst)) + " ms");
   EXPECT_LT(worst, 2000 * time_scale());
+  silent.reset();  // nobody waits any longer
   for (auto& thread : waiting) thread.join();
 }
 
