@@ -269,7 +269,7 @@ def idle_clients(stage, _options):
     found = {}
     for daemon in stage.daemons:
         connections = [daemon.connect() for _ in range(200)] if daemon is stage.ours else \
-                      [daemon.connect() for _ in range(100)]  # stock's limit of clients that wait is low
+                      [daemon.connect() for _ in range(100)]  # of stock's fewer, which takes long
         time.sleep(2)  # what connecting took is over
         seconds, processor, woken = 3, processor_seconds(daemon.pid), wake_ups([daemon.pid])
         time.sleep(seconds)
