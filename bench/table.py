@@ -112,6 +112,9 @@ class Stock:
         self.root = root
         (root / "run").mkdir(parents=True)
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root / "run"], check=True)
+
+    def start(self):
+        root = self.root
         done = subprocess.run([SUPPORT / "stock-lxc.sh", "start", root], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.strip())
@@ -126,34 +129,39 @@ class Stock:
         return int((self.root / "pid").read_text())
 
     def end(self):
-        subprocess.run([SUPPORT / "stock-lxc.sh", "stop", self.root], check=False, stdout=subprocess.DEVNULL)
+        if (self.root / "pid").exists():
+            subprocess.run([SUPPORT / "stock-lxc.sh", "stop", self.root], check=False, stdout=subprocess.DEVNULL)
 
 
 class Stage:
     """Root filesystem, bridge and daemons that all parts share."""
 
-    def __init__(self, build, folder, with_stock):
+    def __init__(self, build, folder):
         self.build, self.folder = build, folder
         self.rootfs = folder / "rootfs"
+        self.bridge = f"lxt{os.getpid()}"
         self.serial = 0
+        self.daemons, self.without, self.ours = [], {}, None
+
+    def begin(self, with_stock):
         for name in ("bin", "sbin", "dev", "proc", "sys", "etc", "tmp", "run", "usr"):
             (self.rootfs / name).mkdir(parents=True)
         busybox = next(path for path in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(path))
         shutil.copy(busybox, self.rootfs / "bin/busybox")
         for applet in APPLETS:
             (self.rootfs / "bin" / applet).symlink_to("busybox")
-        self.bridge = f"lxt{os.getpid()}"
         subprocess.run(["ip", "link", "add", self.bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0"],
                        check=True)
         subprocess.run(["ip", "link", "set", self.bridge, "up"], check=True)
-        self.ours = Ours(build, folder / "ours").start()
+        self.ours = Ours(self.build, self.folder / "ours").start()
+        self.daemons.append(self.ours)
         self.ours.connect().close()
-        self.daemons = [self.ours]
-        self.without = {}
         if with_stock:
+            self.daemons.append(Stock(self.folder / "stock"))
             try:
-                self.daemons.append(Stock(folder / "stock"))
+                self.daemons[-1].start()
             except RuntimeError as error:
+                self.daemons.pop().end()
                 self.without["stock"] = str(error)
 
     def end(self):
@@ -680,7 +688,8 @@ def main():
         earlier = json.loads((options.out / "table.json").read_text())
         figures, without = earlier["figures"], earlier["left out"]
     try:
-        stage = Stage(options.build.resolve(), folder, not options.without_stock)
+        stage = Stage(options.build.resolve(), folder)
+        stage.begin(not options.without_stock)
         for name in options.only or [part for part in PARTS if options.long or part not in LONG]:
             began = time.monotonic()
             figures.pop(name, None)
