@@ -148,7 +148,7 @@ class Answer {
       entry.dirent.type = DT_REG;
       std::memset(to, 0, whole);
       std::memcpy(to, &entry, FUSE_NAME_OFFSET_DIRENTPLUS);
-      std::memcpy(to + FUSE_NAME_OFFSET_DIRENTPLUS, name, name_size);
+      std::copy_n(name, name_size, to + FUSE_NAME_OFFSET_DIRENTPLUS);
       size += whole;
     }
     return finish(0, size);

@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/eventfd.h>
 #include "base/event_loop.hpp"
 #include "base/pid_fd.hpp"
 #include "cgroup/group.hpp"

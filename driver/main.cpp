@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <thread>
 
 #include "base/descriptors.hpp"
 #include "base/error.hpp"
@@ -105,10 +106,11 @@ void run(const Options& options) {
 /// What a call took goes back to the kernel when it has been answered. By itself glibc keeps the copies of one large
 /// answer for good, in an arena per worker: with statistics of a thousand containers 16 MiB.
 void keep_little_freed_memory() {
-  constexpr int kLarge = 1 << 20, kArenas = 2;
+  constexpr int kLarge = 256 * 1024, kUnused = 1 << 20;
+  constexpr unsigned kMostArenas = 8;
   ::mallopt(M_MMAP_THRESHOLD, kLarge);
-  ::mallopt(M_TRIM_THRESHOLD, kLarge);
-  ::mallopt(M_ARENA_MAX, kArenas);
+  ::mallopt(M_TRIM_THRESHOLD, kUnused);
+  ::mallopt(M_ARENA_MAX, static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, kMostArenas)));
 }
 
 /// False when no container could start.
@@ -132,8 +134,6 @@ int main(int argc, char** argv) {
   keep_little_freed_memory();  // before there are threads
   base::raise_descriptor_limit();
   base::hold_memory_reserve();
-  // What is large goes back to the kernel when it is freed. By default malloc keeps it once there has been one such.
-  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   std::signal(SIGPIPE, SIG_IGN);
   try {
     if (options->check_host) return check_host(*options) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -170,7 +170,7 @@ TEST_F(AccessTest, WhoIsNoProcessHereIsDenied) {
 
 TEST_F(AccessTest, OnlyRootMaySpeakForSomebodyElse) {
   start("", "");
-  const Output refused = run_as_nobody({"python3", "-c",
+  const Output refused = run_as_nobody({"/usr/bin/python3", "-c",
                                         "import libvirt, sys\n"
                                         "libvirt.open(sys.argv[1]).setIdentity({'unix-user-id': 0})",
                                         uri()});
