@@ -118,7 +118,8 @@ std::uint64_t number_inside(std::uint64_t task) {
     if (!begins_with(line, "NSpid:")) continue;
     line.remove_prefix(6);
     std::uint64_t number = 0;
-    return cut_number(line, number) && cut_number(line, number) ? number : 0;
+    cut_number(line, number);
+    return cut_number(line, number) ? number : 0;
   }
   return 0;
 }
