@@ -288,7 +288,7 @@ TEST_F(FilesystemChangeTest, NoLinkThatComesInTheMiddleLeadsOut) {
       EXPECT_TRUE(fs::is_empty(outside)) << "made outside";
       EXPECT_EQ(read_text("/proc/self/mountinfo").find(outside), std::string::npos) << "mounted outside";
       // It may be looked for where the names point to now: then it is not there, and still the domain's.
-      for (int tries = 0; tries < 200 && detach(domain, mount_filesystem(source_, target)) < 0; ++tries) {
+      for (int tries = 0; tries < 12 && detach(domain, mount_filesystem(source_, target)) < 0; ++tries) {
       }
       detached += xpath(dump(domain), "count(//filesystem)") == "1" ? 1 : 0;
     }

@@ -197,7 +197,7 @@ TEST_F(GivenDeviceTest, NoLinkThatComesInTheMiddleLeadsANodeOut) {
       if (attach(domain, misc_device("/dev/net/tun")) < 0) continue;
       ++attached;
       EXPECT_TRUE(fs::is_empty(outside)) << "made outside";
-      for (int tries = 0; tries < 200 && detach(domain, misc_device("/dev/net/tun")) < 0; ++tries) {
+      for (int tries = 0; tries < 12 && detach(domain, misc_device("/dev/net/tun")) < 0; ++tries) {
       }
     }
     flipped = flipping.stop();
