@@ -142,14 +142,5 @@ int main(int count, char** words) {
   application.add_option("--while-running", options.while_running, "run this with sh while the last number runs");
   application.add_flag("--as-it-is", options.as_it_is, "start nothing: only time the list of what is there");
   CLI11_PARSE(application, count, words);
-  virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
-  int code = 0;
-  try {
-    measure(options);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "growth_bench: %s\n", error.what());
-    code = 1;
-  }
-  support::remove_scratch();
-  return code;
+  return bench::run_program("growth_bench", [&] { measure(options); });
 }

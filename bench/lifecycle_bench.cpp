@@ -219,14 +219,5 @@ int main(int count, char** words) {
   application.add_option("--json", options.json, "also write the table to this file");
   application.add_option("--idle", options.idle_containers, "containers that run beside")->capture_default_str();
   CLI11_PARSE(application, count, words);
-  virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
-  int code = 0;
-  try {
-    measure(options);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "lifecycle_bench: %s\n", error.what());
-    code = 1;
-  }
-  support::remove_scratch();
-  return code;
+  return bench::run_program("lifecycle_bench", [&] { measure(options); });
 }

@@ -1,10 +1,15 @@
 #include "measurement.hpp"
 
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <stdexcept>
+
+#include "support/scratch.hpp"
 
 namespace bench {
 
@@ -81,6 +86,19 @@ std::string Table::json() const {
     text += "}}";
   }
   return text.empty() ? "[]\n" : text + "]\n";
+}
+
+int run_program(const char* name, const std::function<void()>& measure) {
+  virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
+  int code = 0;
+  try {
+    measure();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    code = 1;
+  }
+  support::remove_scratch();
+  return code;
 }
 
 void save_json(const Table& table, const std::string& path) {

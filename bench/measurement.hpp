@@ -1,6 +1,7 @@
 // Named series of measured values per daemon, and the table that sets the daemons side by side.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ class Table {
   std::vector<std::string> columns_;
   std::vector<Row> rows_;
 };
+
+/// What main() does with `measure`: its error goes to stderr behind the program's name, libvirt prints none, and the
+/// scratch folder is removed. Returns the exit status.
+int run_program(const char* name, const std::function<void()>& measure);
 
 /// Writes `table` as JSON to `path`, nothing if that is empty. Throws if it cannot.
 void save_json(const Table& table, const std::string& path);

@@ -200,18 +200,11 @@ int main(int count, char** words) {
   application.add_option("--starts", options.starts, "of each number of interfaces")->capture_default_str();
   application.add_option("--json", options.json, "also write the table of transfers to this file");
   CLI11_PARSE(application, count, words);
-  virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
-  int code = 0;
-  try {
+  return bench::run_program("network_bench", [&] {
     std::vector<Daemon> daemons;
     for (const auto& pair : options.uris) daemons.emplace_back(pair);
     const support::Rootfs root;
     measure_traffic(options, daemons, root);
     measure_starts(options, daemons, root);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "network_bench: %s\n", error.what());
-    code = 1;
-  }
-  support::remove_scratch();
-  return code;
+  });
 }

@@ -358,15 +358,8 @@ int main(int count, char** words) {
   application.add_option("--cycles", options.cycles, "start and stop this often")->capture_default_str();
   application.add_option("--json", options.json, "also write the table to this file");
   CLI11_PARSE(application, count, words);
-  virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
-  int code = 0;
-  try {
+  return bench::run_program("peers_bench", [&] {
     hide_cgroup2_of_a_hybrid();
     measure(options);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "peers_bench: %s\n", error.what());
-    code = 1;
-  }
-  support::remove_scratch();
-  return code;
+  });
 }

@@ -147,19 +147,12 @@ int main(int count, char** words) {
   application.add_option("--many-sizes", many_sizes, "numbers of containers, ascending")->capture_default_str();
   application.add_option("--rounds", rounds, "ask this often")->capture_default_str();
   CLI11_PARSE(application, count, words);
-  virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
-  int code = 0;
-  try {
+  return bench::run_program("stats_bench", [&] {
     const support::Rootfs root;
     const support::Bridge bridge;
     for (const auto& pair : uris) {
       const std::string name = pair.substr(0, pair.find('='));
       measure(name, pair.substr(name.size() + 1), name == many ? many_sizes : sizes, rounds, root, bridge);
     }
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "stats_bench: %s\n", error.what());
-    code = 1;
-  }
-  support::remove_scratch();
-  return code;
+  });
 }
