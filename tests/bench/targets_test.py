@@ -37,6 +37,11 @@ class Targets(unittest.TestCase):
         for figures in ({}, {"a": {}}, {"a": {"b": 1.0}}, {"a": {"b": 1.0, "c": 0}}, {"a": 7}):
             self.assertEqual(target.verdict(figures), (None, "not measured"), figures)
 
+    def test_a_crowd_too_small_says_nothing(self):
+        target = targets.Target("x", targets.crowd("reconnect s"), 1)
+        self.assertEqual(target.verdict({"crowd": {"containers": 10, "reconnect s": 0.2}}), (None, "not measured"))
+        self.assertEqual(target.verdict({"crowd": {"containers": 1000, "reconnect s": 0.2}}), (0.2, "met"))
+
     def test_limits_hold_at_their_value(self):
         at_most = targets.Target("x", targets.figure("a"), 2)
         at_least = targets.Target("x", targets.figure("a"), 2, at_least=True)
