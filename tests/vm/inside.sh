@@ -40,4 +40,4 @@ case $(uname -r) in 6.12.*) export LXCELL_TEST_NO_PERF=yes ;; esac
 modprobe -q virtio_net || true
 if [ -d /sys/bus/pci/devices/0000:00:1e.0 ]; then export LXCELL_TEST_PCI_NIC=0000:00:1e.0; fi
 # shellcheck disable=SC2086
-exec python3 cmake/run-tests.py run "$results" $show --timeout 1200 --again 3 $programs
+exec python3 cmake/run-tests.py run "$results" $show --timeout 1500 --again 3 $programs

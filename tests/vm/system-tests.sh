@@ -23,6 +23,6 @@ source=$(pwd -P)
 # The libraries of this host, for a machine of another release that lacks some.
 libraries=$(dirname "$(ldconfig -p | sed -n 's/.*libc.so.6.* => //p' | head -n 1)")
 # shellcheck disable=SC2086
-exec tests/vm/machine.py run --timeout 1260 \
+exec tests/vm/machine.py run --timeout 1560 \
   --share "$source" --share "$(realpath "$libraries"):/run/host-libraries" --writable "$source/$results" \
   "$image" env GTEST_FILTER="${GTEST_FILTER:-*}" sh "$source/tests/vm/inside.sh" "$source" "$results" $show "$@"
