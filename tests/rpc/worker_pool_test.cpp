@@ -27,9 +27,10 @@ TEST(WorkerPoolTest, RunsOrdinaryWorkInOrderWithOneWorker) {
 TEST(WorkerPoolTest, WhoSendsMuchWaitsForHimself) {
   std::vector<int> order;  // of clients
   {
-    WorkerPool pool(1, 0);
     std::promise<void> release;
-    pool.submit(Priority::Ordinary, [&] { release.get_future().wait(); });
+    const auto released = release.get_future().share();
+    WorkerPool pool(1, 0);
+    pool.submit(Priority::Ordinary, [released] { released.wait(); });
     for (int i = 0; i < 100; ++i)
       pool.submit(
           Priority::Ordinary, [&order] { order.push_back(1); }, 1);
