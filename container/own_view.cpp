@@ -30,7 +30,7 @@ constexpr const char* kNames[kFileCount] = {"meminfo", "swaps",  "cpuinfo", "onl
 constexpr std::uint64_t kMountAttributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 constexpr int kMaxDepth = 32;  // of a cgroup below its root
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kOneSecond = 1'000'000'000;
 
 struct Source {
   OwnViewView places = {};
@@ -47,15 +47,15 @@ unsigned char request[kFuseRequestBytes], reply[kFuseReplyBytes];
 char texts[3][8192];  // more than any of the files read has today; a longer one is cut
 
 /// The lines of a file of any length; one that is longer than a buffer comes in pieces.
-class Lines {
+class FileLines {
  public:
-  Lines(int which, int directory, const char* path)
+  FileLines(int which, int directory, const char* path)
       : buffer_(texts[which]), fd_(openat(directory, path, O_RDONLY | O_CLOEXEC)) {}
-  ~Lines() {
+  ~FileLines() {
     if (fd_ >= 0) close(fd_);
   }
-  Lines(const Lines&) = delete;
-  Lines& operator=(const Lines&) = delete;
+  FileLines(const FileLines&) = delete;
+  FileLines& operator=(const FileLines&) = delete;
   explicit operator bool() const { return fd_ >= 0; }
 
   bool next(std::string_view& line) {
@@ -200,7 +200,7 @@ int opened(int& fd, const char* path) {
 std::uint64_t now_on(clockid_t clock) {
   timespec now = {};
   clock_gettime(clock, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * kSecond + static_cast<std::uint64_t>(now.tv_nsec);
+  return static_cast<std::uint64_t>(now.tv_sec) * kOneSecond + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 std::uint64_t uptime() {
@@ -239,7 +239,7 @@ bool add_cpu_times(std::string_view cpus, std::uint64_t present, CpuTimes& sum, 
   CpuUse use;
   std::uint64_t cpu = 0;
   if (source.places.cpu_version == 1) {
-    Lines lines(1, directory, "cpuacct.usage_all");
+    FileLines lines(1, directory, "cpuacct.usage_all");
     for (std::string_view line; lines.next(line);) {
       if (!take_cpu_line(line, cpu, use)) continue;
       sum.use.user += use.user, sum.use.system += use.system;
@@ -271,7 +271,7 @@ const TaskCount& tasks(std::uint64_t now) {
   static TaskCount last;
   static std::uint64_t counted = 0;
   const int directory = opened(source.tasks, source.places.tasks_directory);
-  if (directory >= 0 && (counted == 0 || minus(now, counted) >= kSecond)) {
+  if (directory >= 0 && (counted == 0 || minus(now, counted) >= kOneSecond)) {
     const std::uint64_t newest = last.newest;
     last = count_tasks(directory);
     if (last.newest < newest) last.newest = newest;  // it has ended
@@ -281,7 +281,7 @@ const TaskCount& tasks(std::uint64_t now) {
 }
 
 bool write_host_file(TextWindow& out, const char* path) {
-  Lines lines(1, AT_FDCWD, path);
+  FileLines lines(1, AT_FDCWD, path);
   for (std::string_view line; !out.full() && lines.next(line);) out.add(line);
   return static_cast<bool>(lines);
 }
@@ -302,7 +302,7 @@ bool write_stat(TextWindow& out, std::uint32_t reader) {
   write_cpu_total(out, sum.use, sum.idle);
   add_cpu_times(cpus, present, again, [&](std::uint64_t cpu, const CpuUse& use) { write_cpu(out, cpu, use, present); });
   const std::uint64_t since = has_our_clock(reader) ? now_on(CLOCK_BOOTTIME) : present;
-  write_stat_rest(out, (now_on(CLOCK_REALTIME) - since) / kSecond, tasks(present));
+  write_stat_rest(out, (now_on(CLOCK_REALTIME) - since) / kOneSecond, tasks(present));
   return true;
 }
 
@@ -330,7 +330,7 @@ bool write_diskstats(TextWindow& out) {
   } else {
     texts_of.stat = read_small(0, directory, "io.stat");
   }
-  Lines lines(1, AT_FDCWD, "/proc/diskstats");
+  FileLines lines(1, AT_FDCWD, "/proc/diskstats");
   for (std::string_view line; lines.next(line);) write_disk(out, line, texts_of);
   return true;
 }

@@ -18,8 +18,6 @@ using base::Code;
 using domain_xml::Filesystem;
 using domain_xml::FilesystemType;
 
-constexpr std::uint64_t kNoSuidDevExec = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-constexpr std::uint64_t kReadOnly = kNoSuidDevExec | MOUNT_ATTR_RDONLY;
 constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
 
 const char* type_word(FilesystemType type) {

@@ -1,6 +1,4 @@
 // The container's own /proc/meminfo and the like: lxcfs's where it is mounted, else the supervisor's own.
-#include <linux/mount.h>
-
 #include <algorithm>
 
 #include "cgroup/group.hpp"
@@ -9,8 +7,6 @@
 
 namespace container {
 namespace {
-
-constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
 struct OwnFile {
   const char *name, *target;

@@ -1,6 +1,9 @@
 // The parts of plan_container(), one file each.
 #pragma once
 
+#include <linux/mount.h>
+
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,6 +12,10 @@
 #include "domain-xml/definition.hpp"
 
 namespace container {
+
+/// Of mounts of the kernel's files.
+constexpr std::uint64_t kNoSuidDevExec = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+constexpr std::uint64_t kReadOnly = kNoSuidDevExec | MOUNT_ATTR_RDONLY;
 
 // plan_mounts.cpp
 void plan_root(ContainerPlan& plan, const domain_xml::DomainDefinition& definition, const HostFacts& facts);

@@ -18,14 +18,14 @@ constexpr int kMostDepth = 16, kMostDirectories = 512;
 constexpr std::uint64_t kMostLookedAt = 1024, kMostCounted = 65536;
 
 /// linux/dirent.h is not for programs.
-struct Entry {
+struct DirectoryEntry {
   std::uint64_t inode;
   std::int64_t offset;
   unsigned short size;
   unsigned char type;
   char name[1];
 };
-constexpr std::size_t kNameOffset = offsetof(Entry, name);
+constexpr std::size_t kEntryNameOffset = offsetof(DirectoryEntry, name);
 
 struct Walk {
   TaskCount count;
@@ -90,12 +90,12 @@ void walk_down(Walk& walk, int directory, int depth) {
   struct stat info;
   if (depth == kMostDepth || fstat(directory, &info) != 0 || info.st_nlink <= 2) return;  // no directories below
   const int list = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  alignas(Entry) char entries[1024];
+  alignas(DirectoryEntry) char entries[1024];
   for (long got; list >= 0 && (got = syscall(SYS_getdents64, list, entries, sizeof entries)) > 0;) {
     for (long at = 0; at < got;) {
-      Entry entry;
-      std::memcpy(&entry, entries + at, kNameOffset);
-      const char* name = entries + at + kNameOffset;
+      DirectoryEntry entry;
+      std::memcpy(&entry, entries + at, kEntryNameOffset);
+      const char* name = entries + at + kEntryNameOffset;
       at += entry.size;
       if (entry.type != DT_DIR || name[0] == '.' || ++walk.directories > kMostDirectories) continue;
       const int below = openat(list, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -10,7 +10,7 @@ constexpr std::uint64_t kTick = 10'000'000;  // of USER_HZ
 constexpr unsigned kMostCpus = 8192;         // CONFIG_NR_CPUS at its most
 constexpr std::uint64_t kSampleSeconds = 5, kCountHolds = 60;
 constexpr std::uint64_t kMostTasks = 2048;  // in an average: beyond, fixed point would overflow
-constexpr std::uint64_t kSectorBytes = 512;
+constexpr std::uint64_t kDiskstatsSector = 512;
 
 void add_padded(TextWindow& out, std::uint64_t number) {
   if (number < 10) out.add("0");
@@ -239,7 +239,7 @@ void write_disk(TextWindow& out, std::string_view host_line, const DiskTexts& te
   const auto add = [&](std::uint64_t count, std::uint64_t bytes) {
     add_field(out, count);
     out.add(" 0");
-    add_field(out, bytes / kSectorBytes);
+    add_field(out, bytes / kDiskstatsSector);
     out.add(" 0");
   };
   add(use.reads, use.read_bytes);
