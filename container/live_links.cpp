@@ -1,13 +1,12 @@
 #include "container/live_links.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/plan_container.hpp"
+#include "container/shared_namespaces.hpp"
 #include "netlink/address.hpp"
 #include "netlink/bandwidth.hpp"
 #include "netlink/link.hpp"
@@ -23,11 +22,7 @@ using domain_xml::Interface;
 constexpr unsigned kUsualMtu = 1500;  // what Ethernet links are born with
 
 void require_own_network(int netns) {
-  struct stat theirs {
-  }, ours{};
-  if (::fstat(netns, &theirs) != 0 || ::stat("/proc/thread-self/ns/net", &ours) != 0)
-    base::fail_errno(Code::SystemError, "cannot look at the container's network namespace");
-  if (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev)
+  if (is_own_namespace(netns, "net"))
     base::fail(Code::OperationInvalid, "the container has no network of its own that an interface could be added to");
 }
 

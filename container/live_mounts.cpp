@@ -28,6 +28,7 @@
 #include "container/mount_lock.hpp"
 #include "container/mount_table.hpp"
 #include "container/mount_target.hpp"
+#include "container/shared_namespaces.hpp"
 #include "container/system_calls.hpp"
 #include "container/within.hpp"
 
@@ -91,18 +92,11 @@ base::Fd copy_tree(int directory, const std::string& path, const MountStep& step
   return tree;
 }
 
-/// Where the container has the host's users its root could mount anything anew, and the kernel has nothing to lock.
-bool has_own_users(const Inside& inside) {
-  struct stat own {
-  }, theirs{};
-  if (::stat("/proc/self/ns/user", &own) < 0 || ::fstat(inside.users.get(), &theirs) < 0)
-    base::fail_errno(Code::SystemError, "cannot look into the container");
-  return own.st_ino != theirs.st_ino;
-}
-
-/// As those of the start have it: root inside cannot make writable what is read-only.
+/// As those of the start have it: root inside cannot make writable what is read-only. Where the container has the
+/// host's users its root could mount anything anew, and the kernel has nothing to lock.
 base::Fd locked(base::Fd tree, const Inside& inside, const MountStep& step) {
-  return has_own_users(inside) ? lock_flags(std::move(tree), inside.users, step.target.c_str()) : std::move(tree);
+  if (is_own_namespace(inside.users.get(), "user")) return tree;
+  return lock_flags(std::move(tree), inside.users, step.target.c_str());
 }
 
 /// Nothing for what is found inside.

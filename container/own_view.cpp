@@ -30,8 +30,6 @@ constexpr const char* kNames[kFileCount] = {"meminfo", "swaps",  "cpuinfo", "onl
 constexpr std::uint64_t kMountAttributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 constexpr int kMaxDepth = 32;  // of a cgroup below its root
 
-constexpr std::uint64_t kOneSecond = 1'000'000'000;
-
 struct Source {
   OwnViewView places = {};
   int memory = -1, cpuset = -1;       // cgroup directories, O_PATH
@@ -200,7 +198,7 @@ int opened(int& fd, const char* path) {
 std::uint64_t now_on(clockid_t clock) {
   timespec now = {};
   clock_gettime(clock, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * kOneSecond + static_cast<std::uint64_t>(now.tv_nsec);
+  return static_cast<std::uint64_t>(now.tv_sec) * kSecond + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 std::uint64_t uptime() {
@@ -271,7 +269,7 @@ const TaskCount& tasks(std::uint64_t now) {
   static TaskCount last;
   static std::uint64_t counted = 0;
   const int directory = opened(source.tasks, source.places.tasks_directory);
-  if (directory >= 0 && (counted == 0 || minus(now, counted) >= kOneSecond)) {
+  if (directory >= 0 && (counted == 0 || minus(now, counted) >= kSecond)) {
     const std::uint64_t newest = last.newest;
     last = count_tasks(directory);
     if (last.newest < newest) last.newest = newest;  // it has ended
@@ -302,7 +300,7 @@ bool write_stat(TextWindow& out, std::uint32_t reader) {
   write_cpu_total(out, sum.use, sum.idle);
   add_cpu_times(cpus, present, again, [&](std::uint64_t cpu, const CpuUse& use) { write_cpu(out, cpu, use, present); });
   const std::uint64_t since = has_our_clock(reader) ? now_on(CLOCK_BOOTTIME) : present;
-  write_stat_rest(out, (now_on(CLOCK_REALTIME) - since) / kOneSecond, tasks(present));
+  write_stat_rest(out, (now_on(CLOCK_REALTIME) - since) / kSecond, tasks(present));
   return true;
 }
 

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +25,7 @@
 #include "container/oom_watch.hpp"
 #include "container/ovs_port.hpp"
 #include "container/plan_container.hpp"
+#include "container/shared_namespaces.hpp"
 #include "container/supervised_container.hpp"
 #include "domain-xml/cpu_pins.hpp"
 #include "netlink/link.hpp"
@@ -442,12 +442,7 @@ std::string SupervisedContainer::hostname() const {
 
 GuestPlace SupervisedContainer::guest_place() const {
   GuestPlace place{{}, open_namespace("user")};
-  const base::Fd ours = base::open_file("/proc/self/ns/user", O_RDONLY);
-  struct stat theirs_is {
-  }, ours_is{};
-  if (::fstat(place.user_namespace.get(), &theirs_is) < 0 || ::fstat(ours.get(), &ours_is) < 0)
-    base::fail_errno(Code::SystemError, "cannot look at a user namespace");
-  if (theirs_is.st_ino == ours_is.st_ino) place.user_namespace.reset();
+  if (is_own_namespace(place.user_namespace.get(), "user")) place.user_namespace.reset();
   place.root =
       look_at_init([](const std::string& init) { return base::open_file(init + "/root", O_PATH | O_DIRECTORY); });
   return place;

@@ -4,6 +4,7 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -76,6 +77,14 @@ std::vector<base::Fd> open_shared_namespaces(const domain_xml::DomainDefinition&
   if (definition.shared_ipc) opened.push_back(open_shared(*definition.shared_ipc, {CLONE_NEWIPC, "ipc"}, find));
   if (definition.shared_uts) opened.push_back(open_shared(*definition.shared_uts, {CLONE_NEWUTS, "uts"}, find));
   return opened;
+}
+
+bool is_own_namespace(int name_space, const char* kind) {
+  struct stat theirs {
+  }, ours{};
+  if (::fstat(name_space, &theirs) < 0 || ::stat(base::join("/proc/thread-self/ns/", kind).c_str(), &ours) < 0)
+    base::fail_errno(Code::SystemError, "cannot look at the container's ", kind, " namespace");
+  return theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
 }
 
 }  // namespace container

@@ -18,4 +18,7 @@ using FindNamespaces = std::function<std::vector<base::Fd>(const std::string& do
 std::vector<base::Fd> open_shared_namespaces(const domain_xml::DomainDefinition& definition,
                                              const FindNamespaces& find);
 
+/// Whether it is the calling thread's own too. `kind` as in /proc/PID/ns: "net", "user". Throws SystemError.
+bool is_own_namespace(int name_space, const char* kind);
+
 }  // namespace container

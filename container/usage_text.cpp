@@ -5,7 +5,7 @@
 namespace container {
 namespace {
 
-constexpr std::uint64_t kSecond = 1'000'000'000, kMillisecond = 1'000'000;
+constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kTick = 10'000'000;  // of USER_HZ
 constexpr unsigned kMostCpus = 8192;         // CONFIG_NR_CPUS at its most
 constexpr std::uint64_t kSampleSeconds = 5, kCountHolds = 60;

@@ -12,6 +12,8 @@
 
 namespace container {
 
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
 /// Nanoseconds.
 struct CpuUse {
   std::uint64_t user = 0, system = 0;
