@@ -29,7 +29,8 @@ void hold_memory_reserve() {
 
 void renew_memory_reserve() noexcept {
   if (!wanted || reserve) return;
-  void* const taken = ::mmap(nullptr, kReserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  // Counted by every limit: RLIMIT_AS, RLIMIT_DATA and, where that is strict, overcommit.
+  void* const taken = ::mmap(nullptr, kReserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (taken == MAP_FAILED) return;
   void* expected = nullptr;
   if (!reserve.compare_exchange_strong(expected, taken)) ::munmap(taken, kReserve);

@@ -65,9 +65,22 @@ std::optional<DefinitionChange> decode(std::string_view& payload) {
   return change;
 }
 
-void add(std::map<std::string, DefinitionChangePtr>& pending, const DefinitionChangePtr& change) {
+using Pending = DefinitionJournal::Pending;
+
+void add(Pending& pending, const DefinitionChangePtr& change) {
   auto& place = pending[change->name];
   place = place ? std::make_shared<const DefinitionChange>(place->followed_by(*change)) : change;
+}
+
+/// Needs no memory.
+void replace(Pending& pending, Pending later) noexcept {
+  while (!later.empty()) {
+    auto node = later.extract(later.begin());
+    if (const auto at = pending.find(node.key()); at != pending.end())
+      at->second = std::move(node.mapped());
+    else
+      pending.insert(std::move(node));
+  }
 }
 
 }  // namespace
@@ -168,8 +181,11 @@ void DefinitionJournal::give_turn_back() {
 }
 
 /// With the turn: all through the journal at once, or else each in the way that is left.
-void DefinitionJournal::write(const Batch& batch) {
-  if (append(batch)) return;
+void DefinitionJournal::write(const Batch& batch) noexcept {
+  try {
+    if (append(batch)) return;
+  } catch (const std::exception&) {  // each learns why for itself
+  }
   for (auto* each : batch) {
     try {
       if (append({each})) continue;
@@ -185,8 +201,13 @@ void DefinitionJournal::write(const Batch& batch) {
 bool DefinitionJournal::append(const Batch& batch) {
   if (!passable(batch)) return false;
   std::string payload;
+  Pending pending;  // all memory before the disk: what is in the journal has to be known here too
   for (const auto* each : batch)
-    for (const auto& change : each->changes) encode(payload, *change);
+    for (const auto& change : each->changes) {
+      encode(payload, *change);
+      add(pending, change);
+    }
+  follow_pending(pending);
   try {
     if (!journal_.append(payload)) return false;
   } catch (const std::exception& error) {
@@ -195,11 +216,18 @@ bool DefinitionJournal::append(const Batch& batch) {
   }
   {
     const std::scoped_lock lock(mutex_);
-    for (const auto* each : batch)
-      for (const auto& change : each->changes) add(pending_, change);
+    replace(pending_, std::move(pending));
   }
   work_.notify_one();
   return true;
+}
+
+/// With the turn, so that none comes between: makes each of `later` what it is after the pending change of its name.
+void DefinitionJournal::follow_pending(Pending& later) const {
+  const std::scoped_lock lock(mutex_);
+  for (auto& [name, change] : later)
+    if (const auto at = pending_.find(name); at != pending_.end())
+      change = std::make_shared<const DefinitionChange>(at->second->followed_by(*change));
 }
 
 /// What the files would refuse later is better refused now.
@@ -258,7 +286,7 @@ void DefinitionJournal::settle() {
   }
 }
 
-std::map<std::string, DefinitionChangePtr> DefinitionJournal::pending() const {
+DefinitionJournal::Pending DefinitionJournal::pending() const {
   const std::scoped_lock lock(mutex_);
   return pending_;
 }

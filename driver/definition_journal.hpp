@@ -21,6 +21,7 @@ namespace driver {
 
 class DefinitionJournal {
  public:
+  using Pending = std::map<std::string, DefinitionChangePtr>;  // by the domain's name
   static constexpr std::size_t kBytes = 4u << 20;
 
   /// Applies what is left in the journal at `path`. Throws SystemError when it cannot be read.
@@ -37,7 +38,7 @@ class DefinitionJournal {
   /// Brings every change committed so far to the files; one that fails is logged, stays pending and is tried again.
   void settle();
   /// Changes that are safe but not in the files yet, by name.
-  std::map<std::string, DefinitionChangePtr> pending() const;
+  Pending pending() const;
 
  private:
   struct Waiting {
@@ -51,8 +52,9 @@ class DefinitionJournal {
 
   void give_turn_back();
   void replay();
-  void write(const Batch& batch);
+  void write(const Batch& batch) noexcept;
   bool append(const Batch& batch);
+  void follow_pending(Pending& later) const;
   void write_directly(const Waiting& waiting);
   bool passable(const Batch& batch) const;
   void empty_journal();
@@ -69,7 +71,7 @@ class DefinitionJournal {
   bool turn_taken_ = false;
   bool ending_ = false;
   Batch waiting_;
-  std::map<std::string, DefinitionChangePtr> pending_;
+  Pending pending_;
   DefinitionFiles::Failures failures_;  // of the pending changes that were tried
   std::thread thread_;
 };

@@ -343,7 +343,9 @@ void ClientConnection::run(const std::shared_ptr<PendingCall>& pending) {
     try {
       const LowerShare share(pending->payload.size() > kLargePayload);
       outcome = run_handler(*pending->entry, pending->call, pending->payload);
-    } catch (const std::bad_alloc&) {  // not even memory for an error
+    } catch (const std::bad_alloc&) {  // not even memory for an error, save what the call itself took
+      pending->payload = {};
+      pending->bytes = {};
       base::insist([&] { outcome = no_memory(*pending->entry); });
     }
     pending->payload = {};
