@@ -80,6 +80,10 @@ def run_logged(command, log_path, show, timeout):
     return None if timed_out.is_set() else status
 
 
+def short(message):
+    return " ".join(message.split())[:LONGEST_MESSAGE]
+
+
 def read_gtest_xml(path):
     record = {"passed": 0, "failed": [], "skipped": []}
     for case in ElementTree.parse(path).getroot().iter("testcase"):
@@ -87,7 +91,7 @@ def read_gtest_xml(path):
         skipped = case.find("skipped")
         failures = [failure.get("message", "") for failure in case.iter("failure")]
         if failures:
-            record["failed"].append([name, " ".join(" | ".join(failures).split())[:LONGEST_MESSAGE]])
+            record["failed"].append([name, short(" | ".join(failures))])
         elif case.get("result") == "skipped" or skipped is not None:
             message = skipped.get("message", "") if skipped is not None else ""
             # The first line is the place in the source.
@@ -101,11 +105,18 @@ def read_gtest_log(path, how_it_ended):
     """What can be told of a program that did not live to write its results."""
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
-    started = re.findall(r"^\[ RUN      \] (\S+)", text, re.M)
-    failed = re.findall(r"^\[  FAILED  \] (\S+?),? ", text, re.M)
-    last = started[-1] if started else "before the first test"
-    return {"passed": len(re.findall(r"^\[       OK \] ", text, re.M)),
-            "failed": [[name, ""] for name in dict.fromkeys(failed)] + [[last, how_it_ended]], "skipped": []}
+    passed, failed, last = 0, [], None
+    ended = r"^\[ +(OK|FAILED|SKIPPED) +\] [^\n]*\(\d+ ms\)$"
+    for name, output, verdict in re.findall(rf"^\[ RUN      \] (\S+)\n(.*?)(?:{ended}|\Z|^(?=\[ RUN ))", text, re.M | re.S):
+        last = name
+        passed += verdict == "OK"
+        if verdict == "FAILED":
+            # As in the results: from the place in the source to what follows it.
+            at = output.find(": Failure\n")
+            failed.append([name, short(output[output.rfind("\n", 0, at) + 1:] if at >= 0 else output)])
+    if last in [name for name, _ in failed] or last is None:
+        last = "between tests" if last else "before the first test"
+    return {"passed": passed, "failed": failed + [[last, how_it_ended]], "skipped": []}
 
 
 def run_once(program, results, show, timeout, only=()):
