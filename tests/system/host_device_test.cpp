@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "support/fixture.hpp"
+#include "support/own_daemon.hpp"
 #include "support/pci_stand_in.hpp"
 #include "support/wire.hpp"
 
@@ -23,28 +23,14 @@ std::string hostdev_interface(const std::string& source, const std::string& more
          kMac + "'/>\n" + more + "    </interface>\n";
 }
 
-class HostDeviceTest : public testing::Test {
+class HostDeviceTest : public OwnDaemonTest {
  protected:
+  HostDeviceTest() : OwnDaemonTest("hd") {}
   void SetUp() override {
     NEEDS_OWN_DAEMON();
     pci_ = std::make_unique<PciStandIn>(wire_.name());
     if (!pci_->there()) GTEST_SKIP() << "there is no /sys/bus/pci/devices to put a stand-in into";
-    daemon_ = std::make_unique<Daemon>(make_folder("hostdev"), std::vector<std::string>{}, pci_->entrance());
-    daemon_->start();
-    connect();
-  }
-  void TearDown() override {
-    if (!daemon_) return;
-    if (!daemon_->running()) daemon_->start();
-    connection_.reset();
-    daemon_->destroy_domains();
-    for (const auto& left : wait_for_no_traces(own_name("hd"), daemon_->state_folder()))
-      ADD_FAILURE() << "left: " << left;
-    EXPECT_EQ(daemon_->stop(), 0);
-  }
-  void connect() {
-    connection_ = Connection(virConnectOpen(daemon_->uri().c_str()));
-    ASSERT_TRUE(connection_) << describe(last_failure());
+    begin(std::make_unique<Daemon>(make_folder("hostdev"), std::vector<std::string>{}, pci_->entrance()));
   }
   DomainXml xml(const std::string& devices, const std::string& word = "") const {
     DomainXml definition;
@@ -75,8 +61,6 @@ class HostDeviceTest : public testing::Test {
   const std::string mac_ = mac_of(wire_.name());
   Rootfs root_;
   std::unique_ptr<PciStandIn> pci_;
-  std::unique_ptr<Daemon> daemon_;
-  Connection connection_;
 };
 
 TEST_F(HostDeviceTest, N6_IsInsideWithItsOwnSettingsAndComesBackWithoutThem) {
@@ -119,10 +103,7 @@ TEST_F(HostDeviceTest, IsAttachedAndDetachedWhileItRuns) {
   ASSERT_EQ(enter_shell(domain, "ip link set eth0 down; ip link set eth0 address 52:54:00:66:66:66 name mine").status,
             0);
   // Another daemon, for which all this is on disk only.
-  connection_.reset();
-  daemon_->kill();
-  daemon_->start();
-  connect();
+  crash_and_restart();
   const Domain again(virDomainLookupByName(connection_, own_name("hd").c_str()));
   ASSERT_TRUE(ok(virDomainDetachDevice(again, with_address().c_str())));
   expect_back();
@@ -149,9 +130,7 @@ TEST_F(HostDeviceTest, ARealCardGoesAndComesBack) {
   const char* const address = std::getenv("LXCELL_TEST_PCI_NIC");
   if (!address) GTEST_SKIP() << "there is no network card to spare";
   daemon_->stop();
-  daemon_ = std::make_unique<Daemon>(make_folder("realcard"));
-  daemon_->start();
-  connect();
+  begin(std::make_unique<Daemon>(make_folder("realcard")));
   unsigned domain_number = 0, bus = 0, slot = 0, function = 0;
   ASSERT_EQ(std::sscanf(address, "%x:%x:%x.%x", &domain_number, &bus, &slot, &function), 4);
   char source[128];

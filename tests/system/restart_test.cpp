@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "support/fixture.hpp"
+#include "support/own_daemon.hpp"
 #include "support/perf.hpp"
 
 namespace {
@@ -18,34 +18,14 @@ using namespace support;
 namespace fs = std::filesystem;
 
 /// A daemon of its own for each test, so that the one of the other tests is never disturbed.
-class RestartTest : public testing::Test {
+class RestartTest : public OwnDaemonTest {
  protected:
+  RestartTest() : OwnDaemonTest("restart-") {}
   void SetUp() override {
     NEEDS_OWN_DAEMON();
-    daemon_ = std::make_unique<Daemon>(make_folder("restart"));
-    daemon_->start();
-    connect();
-  }
-  void TearDown() override {
-    if (!daemon_) return;
-    if (!daemon_->running()) daemon_->start();
-    connection_.reset();
-    daemon_->destroy_domains();
-    for (const auto& left : wait_for_no_traces(own_name("restart-"), daemon_->state_folder()))
-      ADD_FAILURE() << "left: " << left;
-    EXPECT_EQ(daemon_->stop(), 0);
+    begin();
   }
 
-  void connect() {
-    connection_ = Connection(virConnectOpen(daemon_->uri().c_str()));
-    ASSERT_TRUE(connection_) << describe(last_failure());
-  }
-  void crash_and_restart() {
-    connection_.reset();
-    daemon_->kill();
-    daemon_->start();
-    connect();
-  }
   DomainXml xml(const std::string& word) const {
     DomainXml definition;
     definition.name = own_name("restart-" + word);
@@ -63,8 +43,6 @@ class RestartTest : public testing::Test {
   }
 
   Rootfs root_;
-  std::unique_ptr<Daemon> daemon_;
-  Connection connection_;
 };
 
 /// As a daemon leaves it that ended between making a link and writing its name down.

@@ -5,35 +5,25 @@
 #include <filesystem>
 #include <memory>
 
-#include "support/fixture.hpp"
+#include "support/own_daemon.hpp"
 #include "support/wire.hpp"
 
 namespace {
 
 using namespace support;
 
-class LentLinkTest : public testing::Test {
+class LentLinkTest : public OwnDaemonTest {
  protected:
+  LentLinkTest() : OwnDaemonTest("lent") {}
   void SetUp() override {
     NEEDS_OWN_DAEMON();
-    daemon_ = std::make_unique<Daemon>(make_folder("lent"));
-    daemon_->start();
-    connect();
+    begin();
   }
   void TearDown() override {
+    OwnDaemonTest::TearDown();
     if (!daemon_) return;
-    if (!daemon_->running()) daemon_->start();
-    connection_.reset();
-    daemon_->destroy_domains();
-    for (const auto& left : wait_for_no_traces(own_name("lent"), daemon_->state_folder()))
-      ADD_FAILURE() << "left: " << left;
     EXPECT_EQ(read_text("/proc/self/mountinfo").find(daemon_->state_folder() + "/lent"), std::string::npos)
         << "a namespace is still kept";
-    EXPECT_EQ(daemon_->stop(), 0);
-  }
-  void connect() {
-    connection_ = Connection(virConnectOpen(daemon_->uri().c_str()));
-    ASSERT_TRUE(connection_) << describe(last_failure());
   }
 
   DomainXml xml(const std::string& word, const Rootfs& root, const std::string& more = "") const {
@@ -72,8 +62,6 @@ class LentLinkTest : public testing::Test {
   Wire wire_;
   const std::string mac_ = mac_of(wire_.name());
   Rootfs root_;
-  std::unique_ptr<Daemon> daemon_;
-  Connection connection_;
 };
 
 TEST_F(LentLinkTest, N6_HasItsAddressesAndRoutesAndLoIsUp) {
@@ -126,10 +114,7 @@ TEST_F(LentLinkTest, ComesBackWhenDaemonAndSupervisorAndContainerDied) {
 
 TEST_F(LentLinkTest, StaysWithAContainerThatSurvivesTheDaemon) {
   start_and_change();
-  connection_.reset();
-  daemon_->kill();
-  daemon_->start();
-  connect();
+  crash_and_restart();
   const Domain domain(virDomainLookupByName(connection_, own_name("lent").c_str()));
   ASSERT_TRUE(domain);
   EXPECT_EQ(enter_shell(domain, "ls /sys/class/net").text, "lo\nmine\n");
