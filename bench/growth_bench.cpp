@@ -6,21 +6,22 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "crowd.hpp"
 #include "measurement.hpp"
 #include "support/bridge.hpp"
 #include "support/deadline.hpp"
-#include "support/domain_xml.hpp"
 #include "support/handles.hpp"
 #include "support/rootfs.hpp"
-#include "support/scratch.hpp"
 
 namespace {
 
+using bench::check;
+using bench::Crowd;
+using bench::give_up;
 using bench::Table;
 
 struct Options {
@@ -29,15 +30,6 @@ struct Options {
   int rounds = 10;
   bool as_it_is = false;
 };
-
-[[noreturn]] void give_up(const std::string& what) {
-  const virError* error = virGetLastError();
-  throw std::runtime_error(what + ": " + (error && error->message ? error->message : "no reason given"));
-}
-
-void check(int answer, const std::string& what) {
-  if (answer < 0) give_up(what);
-}
 
 int list(virConnectPtr connection) {
   virDomainPtr* domains = nullptr;
@@ -48,56 +40,24 @@ int list(virConnectPtr connection) {
   return count;
 }
 
-class Crowd {
- public:
-  Crowd(virConnectPtr connection, const support::Rootfs& root, const support::Bridge& bridge)
-      : connection_(connection) {
-    pattern_.root = root.path();
-    pattern_.init = "/bin/sleep";
-    pattern_.arguments = {"100000"};
-    pattern_.private_network = false;
-    pattern_.devices = support::bridge_interface(bridge.name());
-  }
-  ~Crowd() {
-    for (const auto& domain : domains_) virDomainDestroy(domain);
-  }
-
-  void grow_to(std::size_t count) {
-    while (domains_.size() < count) domains_.push_back(create("crowd" + std::to_string(domains_.size())));
-  }
-
-  void round(Table& table, const std::string& column) {
-    support::Domain one;
-    table.add("start", "ms", column, support::milliseconds_of([&] { one = create("more"); }));
-    table.add("destroy", "ms", column, support::milliseconds_of([&] { check(virDomainDestroy(one), "destroy"); }));
-    table.add("list", "ms", column, support::milliseconds_of([&] { list(connection_); }));
-    virDomainInfo info;
-    table.add("info", "ms", column,
-              support::milliseconds_of([&] { check(virDomainGetInfo(domains_.front(), &info), "info"); }));
-    virDomainStatsRecordPtr* records = nullptr;
-    int count = 0;
-    const double ms = support::milliseconds_of([&] {
-      count = virConnectGetAllDomainStats(connection_, 0, &records, VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE);
-    });
-    if (count < 0 && virGetLastError()->code == VIR_ERR_NO_SUPPORT) return;
-    check(count, "statistics");
-    virDomainStatsRecordListFree(records);
-    if (static_cast<std::size_t>(count) < domains_.size()) throw std::runtime_error("statistics miss domains");
-    table.add("statistics of all", "ms", column, ms);
-  }
-
- private:
-  support::Domain create(const std::string& word) {
-    pattern_.name = support::own_name(word);
-    support::Domain domain(virDomainCreateXML(connection_, pattern_.text().c_str(), 0));
-    if (!domain) give_up("start of " + pattern_.name);
-    return domain;
-  }
-
-  virConnectPtr connection_;
-  support::DomainXml pattern_;
-  std::vector<support::Domain> domains_;
-};
+void round(virConnectPtr connection, Crowd& crowd, Table& table, const std::string& column) {
+  support::Domain one;
+  table.add("start", "ms", column, support::milliseconds_of([&] { one = crowd.create("more"); }));
+  table.add("destroy", "ms", column, support::milliseconds_of([&] { check(virDomainDestroy(one), "destroy"); }));
+  table.add("list", "ms", column, support::milliseconds_of([&] { list(connection); }));
+  virDomainInfo info;
+  table.add("info", "ms", column,
+            support::milliseconds_of([&] { check(virDomainGetInfo(crowd.domains().front(), &info), "info"); }));
+  virDomainStatsRecordPtr* records = nullptr;
+  int count = 0;
+  const double ms = support::milliseconds_of(
+      [&] { count = virConnectGetAllDomainStats(connection, 0, &records, VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE); });
+  if (count < 0 && virGetLastError()->code == VIR_ERR_NO_SUPPORT) return;
+  check(count, "statistics");
+  virDomainStatsRecordListFree(records);
+  if (static_cast<std::size_t>(count) < crowd.domains().size()) throw std::runtime_error("statistics miss domains");
+  table.add("statistics of all", "ms", column, ms);
+}
 
 void measure(const Options& options) {
   const support::Connection connection(virConnectOpen(options.uri.c_str()));
@@ -120,8 +80,8 @@ void measure(const Options& options) {
   for (const auto size : options.sizes) {
     crowd.grow_to(size);
     Table warm_up(columns);
-    crowd.round(warm_up, std::to_string(size));
-    for (int i = 0; i < options.rounds; ++i) crowd.round(table, std::to_string(size));
+    round(connection, crowd, warm_up, std::to_string(size));
+    for (int i = 0; i < options.rounds; ++i) round(connection, crowd, table, std::to_string(size));
   }
   bench::save_json(table, options.json);
   std::printf("by number of running containers\n%s", table.text().c_str());

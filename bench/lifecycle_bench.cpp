@@ -25,6 +25,8 @@
 
 namespace {
 
+using bench::check;
+using bench::give_up;
 using bench::Table;
 
 struct Options {
@@ -34,15 +36,6 @@ struct Options {
   int idle_containers = 0;
   std::string json;  // file
 };
-
-[[noreturn]] void give_up(const std::string& what) {
-  const virError* error = virGetLastError();
-  throw std::runtime_error(what + ": " + (error && error->message ? error->message : "no reason given"));
-}
-
-void check(int answer, const std::string& what) {
-  if (answer < 0) give_up(what);
-}
 
 /// Kilobytes of `key` in the process's smaps_rollup.
 double memory_of(unsigned pid, const std::string& key) {

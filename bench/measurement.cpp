@@ -88,6 +88,15 @@ std::string Table::json() const {
   return text.empty() ? "[]\n" : text + "]\n";
 }
 
+void give_up(const std::string& what) {
+  const virError* error = virGetLastError();
+  throw std::runtime_error(what + ": " + (error && error->message ? error->message : "no reason given"));
+}
+
+void check(int answer, const std::string& what) {
+  if (answer < 0) give_up(what);
+}
+
 int run_program(const char* name, const std::function<void()>& measure) {
   virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
   int code = 0;

@@ -35,6 +35,11 @@ class Table {
   std::vector<Row> rows_;
 };
 
+/// Throws std::runtime_error: `what`, and libvirt's message.
+[[noreturn]] void give_up(const std::string& what);
+/// give_up() when libvirt's `answer` is negative.
+void check(int answer, const std::string& what);
+
 /// What main() does with `measure`: its error goes to stderr behind the program's name, libvirt prints none, and the
 /// scratch folder is removed. Returns the exit status.
 int run_program(const char* name, const std::function<void()>& measure);

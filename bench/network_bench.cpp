@@ -31,6 +31,7 @@
 
 namespace {
 
+using bench::give_up;
 using bench::Table;
 
 struct Options {
@@ -39,11 +40,6 @@ struct Options {
   int starts = 30;
   std::string json;  // file, for what goes through
 };
-
-[[noreturn]] void give_up(const std::string& what) {
-  const virError* error = virGetLastError();
-  throw std::runtime_error(what + ": " + (error && error->message ? error->message : "no reason given"));
-}
 
 /// A process in a network namespace of its own, with eth0 in the bridge, made by ip(8) alone.
 class BareNamespace {

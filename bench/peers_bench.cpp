@@ -38,6 +38,7 @@
 
 namespace {
 
+using bench::give_up;
 using bench::Table;
 using Words = std::vector<std::string>;
 
@@ -46,11 +47,6 @@ struct Options {
   std::string floor, json;
   int cycles = 20;
 };
-
-[[noreturn]] void give_up(const std::string& what) {
-  const virError* error = virGetLastError();
-  throw std::runtime_error(what + ": " + (error && error->message ? error->message : "no reason given"));
-}
 
 pid_t spawn(const Words& words, const Words& more_environment, const std::string& output) {
   std::vector<char*> arguments, environment;

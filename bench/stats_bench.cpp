@@ -4,102 +4,69 @@
 #include <libvirt/virterror.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
-#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "crowd.hpp"
 #include "measurement.hpp"
 #include "support/bridge.hpp"
 #include "support/deadline.hpp"
 #include "support/domain_xml.hpp"
 #include "support/handles.hpp"
 #include "support/rootfs.hpp"
-#include "support/scratch.hpp"
 
 namespace {
 
+using bench::check;
+using bench::Crowd;
+using bench::give_up;
 using bench::Table;
 
-[[noreturn]] void give_up(const std::string& what) {
-  const virError* error = virGetLastError();
-  throw std::runtime_error(what + ": " + (error && error->message ? error->message : "no reason given"));
+/// Milliseconds of one call for all; negative if the daemon has no such call.
+double ask_together(virConnectPtr connection, const Crowd& crowd, unsigned groups) {
+  virDomainStatsRecordPtr* records = nullptr;
+  int count = 0;
+  const double ms =
+      support::milliseconds_of([&] { count = virConnectGetAllDomainStats(connection, groups, &records, 0); });
+  if (count < 0 && virGetLastError()->code == VIR_ERR_NO_SUPPORT) return -1;
+  check(count, "statistics of all domains");
+  if (static_cast<std::size_t>(count) != crowd.domains().size()) throw std::runtime_error("domains are missing");
+  virDomainStatsRecordListFree(records);
+  return ms;
 }
 
-void check(int answer, const std::string& what) {
-  if (answer < 0) give_up(what);
-}
-
-class Crowd {
- public:
-  Crowd(const std::string& uri, const support::Rootfs& root, const support::Bridge& bridge)
-      : connection_(virConnectOpen(uri.c_str())) {
-    if (!connection_) give_up("cannot open " + uri);
-    pattern_.root = root.path();
-    pattern_.init = "/bin/sleep";
-    pattern_.arguments = {"100000"};
-    pattern_.private_network = false;
-    pattern_.devices = support::bridge_interface(bridge.name());
-  }
-  ~Crowd() {
-    for (const auto& domain : domains_) virDomainDestroy(domain);
-  }
-
-  void grow_to(std::size_t count) {
-    while (domains_.size() < count) {
-      pattern_.name = support::own_name("crowd" + std::to_string(domains_.size()));
-      domains_.emplace_back(virDomainCreateXML(connection_, pattern_.text().c_str(), 0));
-      if (!domains_.back()) give_up("start of " + pattern_.name);
-      const std::unique_ptr<char, decltype(&free)> text(virDomainGetXMLDesc(domains_.back(), 0), free);
-      links_.push_back(support::xpath(text.get(), "string(//interface/target/@dev)"));
+/// The same figures, as far as each has them, by calls for one domain: milliseconds for all domains.
+double ask_one_by_one(const Crowd& crowd, const std::vector<std::string>& links) {
+  return support::milliseconds_of([&] {
+    for (std::size_t i = 0; i < crowd.domains().size(); ++i) {
+      const virDomainPtr domain = crowd.domains()[i];
+      int state = 0, reason = 0;
+      virDomainInfo info;
+      virTypedParameter cpu[3];
+      virDomainMemoryStatStruct memory[VIR_DOMAIN_MEMORY_STAT_NR];
+      virDomainInterfaceStatsStruct traffic;
+      virDomainBlockStatsStruct blocks;
+      check(virDomainGetState(domain, &state, &reason, 0), "state");
+      check(virDomainGetInfo(domain, &info), "info");
+      check(virDomainGetCPUStats(domain, cpu, 3, -1, 1, 0), "CPU");
+      check(virDomainMemoryStats(domain, memory, VIR_DOMAIN_MEMORY_STAT_NR, 0), "memory");
+      check(virDomainInterfaceStats(domain, links[i].c_str(), &traffic, sizeof traffic), "interface");
+      virDomainBlockStats(domain, "", &blocks, sizeof blocks);  // where the kernel counts
     }
+  });
+}
+
+std::vector<std::string> links_of(const Crowd& crowd) {
+  std::vector<std::string> links;
+  for (const auto& domain : crowd.domains()) {
+    const std::unique_ptr<char, decltype(&free)> text(virDomainGetXMLDesc(domain, 0), free);
+    links.push_back(support::xpath(text.get(), "string(//interface/target/@dev)"));
   }
-
-  /// Milliseconds of one call for all; negative if the daemon has no such call.
-  double ask_together(unsigned groups) const {
-    virDomainStatsRecordPtr* records = nullptr;
-    int count = 0;
-    const double ms =
-        support::milliseconds_of([&] { count = virConnectGetAllDomainStats(connection_, groups, &records, 0); });
-    if (count < 0 && virGetLastError()->code == VIR_ERR_NO_SUPPORT) return -1;
-    check(count, "statistics of all domains");
-    if (static_cast<std::size_t>(count) != domains_.size()) throw std::runtime_error("domains are missing");
-    virDomainStatsRecordListFree(records);
-    return ms;
-  }
-
-  /// The same figures, as far as each has them, by calls for one domain: milliseconds for all domains.
-  double ask_one_by_one() const {
-    return support::milliseconds_of([&] {
-      for (std::size_t i = 0; i < domains_.size(); ++i) {
-        const virDomainPtr domain = domains_[i];
-        int state = 0, reason = 0;
-        virDomainInfo info;
-        virTypedParameter cpu[3];
-        virDomainMemoryStatStruct memory[VIR_DOMAIN_MEMORY_STAT_NR];
-        virDomainInterfaceStatsStruct traffic;
-        virDomainBlockStatsStruct blocks;
-        check(virDomainGetState(domain, &state, &reason, 0), "state");
-        check(virDomainGetInfo(domain, &info), "info");
-        check(virDomainGetCPUStats(domain, cpu, 3, -1, 1, 0), "CPU");
-        check(virDomainMemoryStats(domain, memory, VIR_DOMAIN_MEMORY_STAT_NR, 0), "memory");
-        check(virDomainInterfaceStats(domain, links_[i].c_str(), &traffic, sizeof traffic), "interface");
-        virDomainBlockStats(domain, "", &blocks, sizeof blocks);  // where the kernel counts
-      }
-    });
-  }
-
-  std::size_t size() const { return domains_.size(); }
-
- private:
-  support::Connection connection_;
-  support::DomainXml pattern_;
-  std::vector<support::Domain> domains_;
-  std::vector<std::string> links_;
-};
+  return links;
+}
 
 struct Group {
   const char* name;
@@ -115,18 +82,21 @@ void measure(const std::string& name, const std::string& uri, const std::vector<
   std::vector<std::string> columns;
   for (const auto size : sizes) columns.push_back(std::to_string(size));
   Table table(columns);
-  Crowd crowd(uri, root, bridge);
+  const support::Connection connection(virConnectOpen(uri.c_str()));
+  if (!connection) give_up("cannot open " + uri);
+  Crowd crowd(connection, root, bridge);
   for (const auto size : sizes) {
     crowd.grow_to(size);
+    const auto links = links_of(crowd);
     const std::string column = std::to_string(size);
     for (int i = -1; i < rounds; ++i) {  // the first warms up
       const auto add = [&](const std::string& row, double ms) {
         if (i < 0 || ms < 0) return;
         table.add(row, "ms", column, ms);
-        table.add(row + ", each", "us", column, ms * 1000 / static_cast<double>(crowd.size()));
+        table.add(row + ", each", "us", column, ms * 1000 / static_cast<double>(size));
       };
-      for (const auto& group : kGroups) add(group.name, crowd.ask_together(group.bits));
-      add("one by one", crowd.ask_one_by_one());
+      for (const auto& group : kGroups) add(group.name, ask_together(connection, crowd, group.bits));
+      add("one by one", ask_one_by_one(crowd, links));
     }
   }
   std::printf("%s, by number of running containers\n%s", name.c_str(), table.text().c_str());
