@@ -1,11 +1,12 @@
 #!/bin/sh
-# Builds the Debian package, then installs, uses, upgrades and purges it in a machine that has never seen lxcell, with
-# stock clients of Debian 12 and 13. What is typed there and what it prints goes to docs/transcripts/package.txt.
+# Builds the Debian package, and one of a version to come, then installs, uses, upgrades and purges it in a machine that
+# has never seen lxcell, with stock clients of Debian 12 and 13. What is typed there and what it prints goes to
+# docs/transcripts/package.txt.
 #   package.sh [--no-build] [--keep-transcript]
-#     --no-build         the package is in build-deb already
+#     --no-build         both packages are in build-deb already
 #     --keep-transcript  docs/transcripts/package.txt stays as it is
-# Needs root and the packages [vm] and [package] of cmake/packages.txt; takes some twelve minutes once package and machine
-# are made.
+# Needs root and the packages [vm] and [package] of cmake/packages.txt; takes some fourteen minutes once packages and
+# machine are made.
 set -eu
 cd "$(dirname "$0")/../.."
 build=yes
@@ -15,7 +16,7 @@ for option in "$@"; do
     --no-build) build= ;;
     --keep-transcript) keep=yes ;;
     *)
-      sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
       exit 2
       ;;
   esac
@@ -23,27 +24,26 @@ done
 cache=${LXCELL_VM_CACHE:-${XDG_CACHE_HOME:-/var/cache}/lxcell-vm}
 debs=$PWD/build-deb/archive
 version=$(dpkg-parsechangelog -S Version)
-next=$version+upgraded
-[ -z "$build" ] || packaging/build-deb.sh >/dev/null
-package=build-deb/lxcell_${version}_$(dpkg --print-architecture).deb
-[ -f "$package" ] || { echo "package: no file '$package'" >&2; exit 1; }
+# The version to come: the same sources, compiled as one that is higher.
+next=${version%.*}.$((${version##*.} + 1))
+package() {
+  echo "build-deb/lxcell_$1_$(dpkg --print-architecture).deb"
+}
+for one in "$version" "$next"; do
+  [ -z "$build" ] || packaging/build-deb.sh "$one" >/dev/null
+  [ -f "$(package "$one")" ] || { echo "package: no file '$(package "$one")'" >&2; exit 1; }
+done
 image=$(tests/vm/make-image.sh bookworm)
 
 # An archive of what a bare machine would download: what apt says is missing, given that machine's list of packages.
 rm -rf "$debs" && mkdir -p "$debs/partial"
 debugfs -R 'cat /var/lib/dpkg/status' "$image/root.img" >"$debs/status" 2>/dev/null
-cp "$package" "$debs/"
+cp "$(package "$version")" "$(package "$next")" "$debs/"
 apt-get -q -y --no-install-recommends -o Dir::State::status="$debs/status" -o Dir::Cache::archives="$debs" \
-  -o Debug::NoLocking=yes --download-only install "./$package" openssh-server netcat-openbsd bash-completion >"$debs/log" 2>&1 || {
+  -o Debug::NoLocking=yes --download-only install "./$(package "$version")" openssh-server netcat-openbsd bash-completion >"$debs/log" 2>&1 || {
   cat "$debs/log"
   exit 1
 }
-# The next version: the same files under a higher number.
-unpacked=$(mktemp -d)
-trap 'rm -rf "$unpacked"' EXIT
-dpkg-deb -R "$package" "$unpacked"
-sed -i "s/^Version: .*/Version: $next/" "$unpacked/DEBIAN/control"
-dpkg-deb --root-owner-group -b "$unpacked" "$debs/" >/dev/null
 (cd "$debs" && dpkg-scanpackages --multiversion . >Packages 2>/dev/null)
 
 # Clients of Debian 13, to be entered with chroot.
@@ -61,7 +61,7 @@ fi
 results=build-deb/transcript
 mkdir -p "$results"
 status=0
-tests/vm/machine.py run --timeout 1800 --share "$PWD" --share "$clients:/srv/trixie" \
+tests/vm/machine.py run --timeout 5400 --share "$PWD" --share "$clients:/srv/trixie" \
   --writable "$PWD/$results" \
   "$image" sh "$PWD/tests/vm/package-inside.sh" "$PWD" "$debs" "$PWD/$results" "$version" "$next" || status=$?
 [ $status -eq 0 ] || exit $status
