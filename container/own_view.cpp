@@ -40,7 +40,7 @@ struct Source {
 
 int fuse = -1;
 Source source;
-FuseFiles files;
+FuseFiles view_files;
 unsigned char request[kFuseRequestBytes], reply[kFuseReplyBytes];
 char texts[3][8192];  // more than any of the files read has today; a longer one is cut
 
@@ -427,8 +427,8 @@ void close_fuse() {
 int make_own_view(const PlanView& plan, std::uint64_t started) {
   timespec now = {};
   clock_gettime(CLOCK_REALTIME, &now);
-  files = {kNames,    kFileCount, plan.root_uid, plan.root_gid, static_cast<std::uint64_t>(now.tv_sec),
-           read_file, file_length};
+  view_files = {kNames,    kFileCount, plan.root_uid, plan.root_gid, static_cast<std::uint64_t>(now.tv_sec),
+                read_file, file_length};
   source.places = plan.own_view;
   source.started = started;
   source.own_clock = (plan.namespaces & CLONE_NEWTIME) != 0;
@@ -458,7 +458,7 @@ bool serve_own_view() {
     if (!there) close_fuse();
     return there;
   }
-  const std::size_t size = answer_fuse(request, static_cast<std::size_t>(got), reply, files);
+  const std::size_t size = answer_fuse(request, static_cast<std::size_t>(got), reply, view_files);
   // ENOENT: whoever asked was interrupted. For anything else it would wait for good, so that all are told by the end.
   for (int again = 1; size > 0 && write(fuse, reply, size) < 0 && errno != ENOENT; again--) {
     if (again > 0) continue;

@@ -41,7 +41,7 @@ constexpr std::int64_t kLastOutputMilliseconds = 100;
 
 int epoll = -1;
 std::uint32_t console_count = 0;
-Console* consoles = nullptr;  // console_count of them: memory is touched only for those that exist
+Console* held_consoles = nullptr;  // console_count of them: memory is touched only for those that exist
 StatusMessage status;
 ChildRecord record;  // what was received last, from the child
 Received received;   // or from a daemon
@@ -137,13 +137,13 @@ void become_ready() {
   status.init_pid = supervised.init_pid;
   if (!send_status(Type::Ready)) give_up("tell the daemon", supervised.plan.name);
   watch(supervised.listener, kListenerTag);
-  for (std::uint32_t i = 0; i < console_count; i++) consoles[i].start();
+  for (std::uint32_t i = 0; i < console_count; i++) held_consoles[i].start();
 }
 
 void take_consoles() {
   const int count = received.fd_count / 2;
   for (int i = 0; i < count && i < static_cast<int>(console_count); i++)
-    consoles[i].attach(received.fds[i], received.fds[count + i]);
+    held_consoles[i].attach(received.fds[i], received.fds[count + i]);
 }
 
 void child_ended_early() {
@@ -200,7 +200,7 @@ void on_init_end() {
   status.exited = 1;
   status.wait_status = wait_status;
   viewers_deadline = now_milliseconds() + kLastOutputMilliseconds;
-  for (std::uint32_t i = 0; i < console_count; i++) consoles[i].finish();
+  for (std::uint32_t i = 0; i < console_count; i++) held_consoles[i].finish();
 }
 
 void on_builder_end() {
@@ -213,8 +213,8 @@ void on_builder_end() {
 void end_when_drained() {
   const bool late = now_milliseconds() >= viewers_deadline;
   for (std::uint32_t i = 0; i < console_count; i++) {
-    if (late && !consoles[i].finished()) consoles[i].drop_viewers();
-    if (!consoles[i].finished()) return;
+    if (late && !held_consoles[i].finished()) held_consoles[i].drop_viewers();
+    if (!held_consoles[i].finished()) return;
   }
   ended = true;
   tell(Type::Exited);
@@ -268,7 +268,7 @@ void on_message(const protocol::Header& header) {
       break;
     case Type::OpenConsole:
       if (header.number < console_count && received.fd_count == 1) {
-        consoles[header.number].add_viewer(received.fds[0]);
+        held_consoles[header.number].add_viewer(received.fds[0]);
         received.fd_count = 0;
       }
       break;
@@ -322,7 +322,7 @@ void on_event(std::uint32_t tag, std::uint32_t events) {
       break;
   }
   const std::uint32_t console = (tag - kConsoleTag) / kSlotsPerConsole;
-  if (console < console_count) consoles[console].on_event((tag - kConsoleTag) % kSlotsPerConsole, events);
+  if (console < console_count) held_consoles[console].on_event((tag - kConsoleTag) % kSlotsPerConsole, events);
 }
 
 int next_timeout() {
@@ -330,7 +330,7 @@ int next_timeout() {
   const auto earlier = [&timeout](std::int64_t other) {
     if (other >= 0 && (timeout < 0 || other < timeout)) timeout = static_cast<int>(other);
   };
-  for (std::uint32_t i = 0; i < console_count; i++) earlier(consoles[i].timeout());
+  for (std::uint32_t i = 0; i < console_count; i++) earlier(held_consoles[i].timeout());
   if (status.exited != 0 && !ended) earlier(std::max<std::int64_t>(0, viewers_deadline - now_milliseconds()));
   return timeout;
 }
@@ -396,15 +396,15 @@ void open_host_consoles() {
   void* memory =
       mmap(nullptr, sizeof(Console) * (wanted + 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) give_up("make consoles", supervised.plan.name);
-  consoles = static_cast<Console*>(memory);
+  held_consoles = static_cast<Console*>(memory);
   for (std::uint32_t i = 0; i < wanted; i++) {
-    new (&consoles[i]) Console;
-    consoles[i].open_host_side(epoll, kConsoleTag + i * kSlotsPerConsole);
-    std::strncpy(status.console_paths[i], consoles[i].host_path(), sizeof status.console_paths[i] - 1);
+    new (&held_consoles[i]) Console;
+    held_consoles[i].open_host_side(epoll, kConsoleTag + i * kSlotsPerConsole);
+    std::strncpy(status.console_paths[i], held_consoles[i].host_path(), sizeof status.console_paths[i] - 1);
   }
   std::uint32_t logged = 0;
   for (const ConsoleLogView& log : supervised.plan.console_logs) {
-    if (logged < wanted && *log.file != 0) consoles[logged].log_to(log.file, log.append);
+    if (logged < wanted && *log.file != 0) held_consoles[logged].log_to(log.file, log.append);
     logged++;
   }
   console_count = status.consoles = wanted;
@@ -421,7 +421,7 @@ void run_loop() {
     epoll_event events[8];
     const int count = epoll_wait(epoll, events, 8, next_timeout());
     for (int i = 0; i < count; i++) on_event(events[i].data.u32, events[i].events);
-    for (std::uint32_t i = 0; i < console_count; i++) consoles[i].tick();
+    for (std::uint32_t i = 0; i < console_count; i++) held_consoles[i].tick();
     if (status.exited != 0 && !ended) end_when_drained();
   }
 }

@@ -9,7 +9,7 @@ namespace domain_xml {
 namespace {
 
 // In libvirt's order.
-constexpr const char* kNames[] = {kReadBytesSec, kWriteBytesSec, kReadIopsSec, kWriteIopsSec};
+constexpr const char* kLimitNames[] = {kReadBytesSec, kWriteBytesSec, kReadIopsSec, kWriteIopsSec};
 
 bool is_io_tune(const Element& element) {
   return element.name == "iotune";
@@ -24,8 +24,8 @@ IoTune io_tune(const Disk& disk) {
   for (const Element& limit : found->children) {
     const auto value = parse_number<std::uint64_t>(limit.text);
     if (value == 0u) continue;
-    const bool known =
-        std::any_of(std::begin(kNames), std::end(kNames), [&](const char* name) { return limit.name == name; });
+    const bool known = std::any_of(std::begin(kLimitNames), std::end(kLimitNames),
+                                   [&](const char* name) { return limit.name == name; });
     if (!known)
       base::fail(base::Code::ConfigUnsupported, "disk '", disk.target, "': '", limit.name,
                  "' is not supported, only the bytes and operations per second of reading and of writing are");
@@ -37,7 +37,7 @@ IoTune io_tune(const Disk& disk) {
 void set_io_tune(Disk& disk, const IoTune& tune) {
   std::erase_if(disk.others, is_io_tune);
   Element element{.name = "iotune"};
-  for (const char* name : kNames)
+  for (const char* name : kLimitNames)
     if (const auto limit = tune.find(name); limit != tune.end() && limit->second)
       element.children.push_back({.name = name, .text = std::to_string(limit->second)});
   if (!element.children.empty()) disk.others.push_back(std::move(element));
