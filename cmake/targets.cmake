@@ -1,7 +1,7 @@
 # One folder is one static library, and its files are the library: adding a file needs no change here.
 add_library(lxcell_options INTERFACE)
 target_include_directories(lxcell_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-target_compile_definitions(lxcell_options INTERFACE LXCELL_VERSION="${PROJECT_VERSION}" VIR_ENUM_SENTINELS)
+target_compile_definitions(lxcell_options INTERFACE VIR_ENUM_SENTINELS)
 target_compile_options(lxcell_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
   -Woverloaded-virtual -Wno-missing-field-initializers $<$<BOOL:${LXCELL_WERROR}>:-Werror>)
 

@@ -16,6 +16,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/memory_reserve.hpp"
+#include "base/version.hpp"
 #include "driver/background.hpp"
 #include "driver/config.hpp"
 #include "driver/container_backend.hpp"
@@ -96,7 +97,7 @@ void run(const Options& options) {
   write_pid_file(pid_file);
   if (ready) announce_ready(std::move(ready));
   ::sd_notify(0, "READY=1");
-  base::log::info("virtlxcelld {} serves {}:///system on '{}'", LXCELL_VERSION, config.driver_name, paths.socket_rw);
+  base::log::info("virtlxcelld {} serves {}:///system on '{}'", base::version(), config.driver_name, paths.socket_rw);
   daemon.run(std::chrono::seconds(options.timeout_seconds));
   ::sd_notify(0, "STOPPING=1");
   remove_sockets(paths);

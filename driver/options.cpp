@@ -2,12 +2,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/version.hpp"
+
 namespace driver {
 
 std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
   Options options;
   CLI::App app{"virtlxcelld: libvirt daemon for Linux containers (lxcell:///system)"};
-  app.set_version_flag("-V,--version", std::string("virtlxcelld ") + LXCELL_VERSION);
+  app.set_version_flag("-V,--version", std::string("virtlxcelld ") + base::version());
   app.add_option("--root", options.root, "Keep every socket, definition, state and log below this directory")
       ->type_name("DIR");
   app.add_option("-f,--config", options.config_file, "Configuration file")->type_name("FILE");

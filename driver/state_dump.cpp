@@ -19,6 +19,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/version.hpp"
 
 namespace driver {
 namespace {
@@ -168,7 +169,7 @@ void StateDump::write() const {
 
 std::string StateDump::text() const {
   // The loop thread and the domains last: these are who may be waited for.
-  const std::string head = fmt::format("virtlxcelld {}, pid {}, {:%Y-%m-%d %H:%M:%S%z}\n", LXCELL_VERSION, ::getpid(),
+  const std::string head = fmt::format("virtlxcelld {}, pid {}, {:%Y-%m-%d %H:%M:%S%z}\n", base::version(), ::getpid(),
                                        fmt::localtime(std::time(nullptr)));
   return head + sizes() + threads_text() + servers_text() + domains_text();
 }

@@ -2,13 +2,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/version.hpp"
+
 namespace importer {
 
 std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
   Options options;
   std::string definitions = "/etc/libvirt/lxc", containers = "/var/lib/lxc";
   CLI::App app{"lxcell-import: takes over containers of libvirt's LXC driver, of LXC, and OCI bundles"};
-  app.set_version_flag("-V,--version", std::string("lxcell-import ") + LXCELL_VERSION);
+  app.set_version_flag("-V,--version", std::string("lxcell-import ") + base::version());
   app.add_flag("-n,--dry-run", options.dry_run, "Define nothing; print what would be defined");
   app.add_option("-c,--connect", options.uri, "Where to define")->type_name("URI")->capture_default_str();
   app.require_subcommand(1);
