@@ -49,6 +49,12 @@ base::Fd empty_own_namespace() {
   if (::move_mount(root.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 || ::fchdir(root.get()) < 0 ||
       ::syscall(SYS_pivot_root, ".", ".") < 0 || ::umount2(".", MNT_DETACH) < 0)
     fail_to("change root");
+  // Whoever enters it is led to the namespace's own root. Of a daemon in a chroot that is the host's, with everything.
+  struct stat made = {}, found = {};
+  if (::setns(self.get(), CLONE_NEWNS) < 0 || ::fstat(root.get(), &made) < 0 || ::stat("/", &found) < 0)
+    fail_to("enter it");
+  if (made.st_dev != found.st_dev)
+    base::fail(base::Code::OperationUnsupported, "containers cannot be started by a daemon that runs in a chroot");
   return self;
 }
 

@@ -7,7 +7,8 @@
 
 namespace container {
 
-/// Throws SystemError. The namespace lives as long as its descriptor or a process in it.
+/// Throws SystemError, and OperationUnsupported in a chroot. The namespace lives as long as its descriptor or a process
+/// in it.
 base::Fd make_empty_root();
 
 }  // namespace container

@@ -388,10 +388,9 @@ struct Launcher::Impl {
 
   /// -1 when the container cannot be set up on an empty root: overlayfs is told its layers by /proc/self/fd.
   int empty_root_for(const ContainerPlan& plan) {
-    if (plan.root_overlay) return -1;
     const std::scoped_lock lock(mutex);
-    if (!empty_root) empty_root = make_empty_root();
-    return empty_root.get();
+    if (!empty_root) empty_root = make_empty_root();  // which refuses where no container would be confined
+    return plan.root_overlay ? -1 : empty_root.get();
   }
   HostFacts facts_for(const DomainDefinition& definition) const {
     HostFacts facts = host;
