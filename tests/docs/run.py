@@ -200,7 +200,7 @@ def run_blocks(path, blocks, arguments, totals):
             shell += ["PATH=" + f"{build}/driver:{build}/importer:/usr/sbin:/usr/bin:/sbin:/bin", f"TREE={TREE}"]
             command = [TREE / "examples/tools/stage.sh", *(stage.group(1).split() if stage else []), *shell, "sh", script]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                text=True, errors="replace", timeout=600, check=False)
+                                text=True, errors="replace", timeout=1800, check=False)
     printed = outputs(result.stdout)
     for block in chosen:
         if block.line in printed:
