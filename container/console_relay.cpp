@@ -267,7 +267,9 @@ void Console::drop_viewers() {
 }
 
 int Console::timeout() const {
-  if (!started_ || room() > 0) return -1;
+  if (!started_) return -1;
+  if (refused_) return kRetryMilliseconds;
+  if (room() > 0) return -1;
   std::int64_t next = kStallMilliseconds;
   const std::int64_t now = now_milliseconds();
   for (const Viewer& viewer : viewers_) {
@@ -278,6 +280,7 @@ int Console::timeout() const {
 }
 
 void Console::tick() {
+  if (started_ && refused_) update_interest();
   if (!started_ || room() > 0) return;
   const std::int64_t now = now_milliseconds();
   for (Viewer& viewer : viewers_) {
@@ -289,6 +292,7 @@ void Console::tick() {
 
 void Console::update_interest() {
   if (!started_) return;
+  refused_ = false;
   const bool take_input = input_size_ < kInputSize;
   if (container_.fd >= 0) {
     const std::uint32_t wanted = (room() > 0 && !drained_ ? EPOLLIN : 0U) | (input_size_ > 0 ? EPOLLOUT : 0U);
@@ -308,7 +312,10 @@ void Console::set_interest(int fd, std::uint32_t& current, std::uint32_t wanted,
   epoll_event event = {};
   event.events = wanted;
   event.data.u32 = tag_ + slot;
-  if (epoll_ctl(epoll_, current == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) == 0) current = wanted;
+  if (epoll_ctl(epoll_, current == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) == 0)
+    current = wanted;
+  else
+    refused_ = true;
 }
 
 }  // namespace container

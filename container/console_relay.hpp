@@ -14,6 +14,8 @@ namespace container {
 
 constexpr int kMaxViewers = 4;
 constexpr std::int64_t kStallMilliseconds = 1000;
+/// After which what the kernel had no memory for is tried again.
+constexpr std::int64_t kRetryMilliseconds = 100;
 
 std::int64_t now_milliseconds();
 
@@ -80,6 +82,7 @@ class Console {
   std::uint16_t rows_ = 0, columns_ = 0;        // as somebody at the host pty has set them
   int container_slave_ = -1, host_slave_ = -1;  // held open so that nobody's close hangs the pty up
   bool started_ = false, finishing_ = false, drained_ = false;
+  bool refused_ = false;     // some interest could not be set
   std::uint64_t taken_ = 0;  // up to where some viewer has had the output
   Viewer viewers_[kMaxViewers];
   std::size_t input_size_ = 0;

@@ -45,6 +45,7 @@ using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kStartLimit{30};
 constexpr std::chrono::seconds kAdoptLimit{30};  // a slow answer must not cost a container its life
+constexpr std::chrono::milliseconds kAskAgain{20};
 constexpr milliseconds kEndLimit{2000};
 constexpr std::size_t kMaxSocketName = 80;  // "/proc/self/fd/N/" and this fit into sun_path
 
@@ -274,6 +275,20 @@ protocol::StatusMessage Attempt::await_ready(const std::function<void(ControlMes
   }
 }
 
+/// What the supervisor answers to a Query on a new connection; HangUp when it has closed that.
+ControlMessage ask_status(ControlSocket& control, pid_t supervisor, Deadline deadline) {
+  ControlMessage message;
+  message.kind = ControlMessage::Kind::HangUp;
+  if (!control.send(Type::Query)) return message;
+  do {
+    message = control.receive(deadline);
+    if (message.error != 0 && message.error != ECONNRESET)  // not its fault, and no reason to end its container
+      base::fail_errno_value(message.error, Code::SystemError, "cannot hear from supervisor ", supervisor);
+  } while (message.kind == ControlMessage::Kind::Packet && message.type != Type::Status &&
+           message.type != Type::Exited);
+  return message;
+}
+
 /// What a supervisor says about its container, for both a fresh one and one found again.
 void take_status(ContainerParts& parts, const protocol::StatusMessage& status) {
   parts.facts.init_pid = status.init_pid;
@@ -491,29 +506,28 @@ Launched Launcher::Impl::launch(const DomainDefinition& definition, const StartS
   return {make_running(std::move(parts)), std::move(running_definition)};
 }
 
-/// Fills `parts` from a supervisor that still answers.
+/// Fills `parts` from a supervisor that still answers. One that closes the connection has been refused something by the
+/// kernel, or is ending: it is asked again for as long as it lives.
 bool Launcher::Impl::find_again(const DomainDefinition& live, ContainerParts& parts) {
   parts.supervisor = find_supervisor(parts.facts);
   if (!parts.supervisor || !parts.group) return false;
-  parts.control = ControlSocket(connect_to(parts.run_directory, parts.socket_name));
-  if (!parts.control || !parts.control.send(Type::Query)) return false;
   const Deadline deadline = Clock::now() + kAdoptLimit;
-  while (true) {
-    auto message = parts.control.receive(deadline);
-    if (message.error != 0)  // not its fault, and no reason to end its container
-      base::fail_errno_value(message.error, Code::SystemError, "cannot hear from supervisor ", parts.supervisor.pid());
-    if (message.kind != ControlMessage::Kind::Packet) return false;
-    if (message.type != Type::Status && message.type != Type::Exited) continue;
-    require_known_version(message);
-    take_status(parts, message.status);
-    if (message.status.exited)
-      parts.exit = exit_record(message.status.wait_status);
-    else if (!message.fds.empty())
-      parts.init = base::PidFd(message.status.init_pid, std::move(message.fds[0]));
-    else
-      return false;
-    break;
-  }
+  ControlMessage message;
+  do {
+    parts.control = ControlSocket(connect_to(parts.run_directory, parts.socket_name));
+    if (!parts.control) return false;
+    message = ask_status(parts.control, parts.supervisor.pid(), deadline);
+  } while (message.kind == ControlMessage::Kind::HangUp && Clock::now() < deadline &&
+           !parts.supervisor.wait_exit(static_cast<int>(kAskAgain.count())));
+  if (message.kind != ControlMessage::Kind::Packet) return false;
+  require_known_version(message);
+  take_status(parts, message.status);
+  if (message.status.exited)
+    parts.exit = exit_record(message.status.wait_status);
+  else if (!message.fds.empty())
+    parts.init = base::PidFd(message.status.init_pid, std::move(message.fds[0]));
+  else
+    return false;
   const auto* const root = find_root(live);
   if (root && root->type == domain_xml::FilesystemType::Mount) parts.root = targets->enter(root->source);
   security->adopt(live);

@@ -46,14 +46,19 @@ StatusMessage status;
 ChildRecord record;  // what was received last, from the child
 Received received;   // or from a daemon
 bool executing = false, ready = false, ended = false;
+bool control_watched = false, end_told = false;
 bool attached = false, own_view_made = false;
 std::int64_t viewers_deadline = 0;
 
-void watch(int fd, std::uint32_t tag) {
+bool try_watch(int fd, std::uint32_t tag) {
   epoll_event event = {};
   event.events = EPOLLIN;
   event.data.u32 = tag;
-  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) give_up("watch descriptor", supervised.plan.name);
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void watch(int fd, std::uint32_t tag) {
+  if (!try_watch(fd, tag)) give_up("watch descriptor", supervised.plan.name);
 }
 
 void unwatch_and_close(int& fd) {
@@ -117,26 +122,46 @@ bool send_status(Type type) {
   return send_packet(supervised.control, &status, sizeof status, &supervised.init_pidfd, fds, MSG_DONTWAIT);
 }
 
-/// A daemon that does not read its socket is as good as gone; it may connect again.
-void tell(Type type) {
-  if (supervised.control >= 0 && !send_status(type)) unwatch_and_close(supervised.control);
+bool passes(int error) {
+  return error == ENOMEM || error == ENOBUFS;
 }
 
-/// All but CAP_KILL, which the kernel asks for when our death is to kill an init of another user (PR_SET_PDEATHSIG).
-void drop_capabilities() {
+/// A daemon that does not read its socket is as good as gone; it may connect again.
+bool tell(Type type) {
+  if (supervised.control < 0) return false;
+  if (send_status(type)) return true;
+  if (type != Type::Exited || !passes(errno)) unwatch_and_close(supervised.control);
+  return false;
+}
+
+/// What the kernel refused: a container that runs does not end for that, nor is its end kept back.
+void catch_up() {
+  if (supervised.control >= 0 && !control_watched) control_watched = try_watch(supervised.control, kControlTag);
+  if (ended && !end_told) end_told = tell(Type::Exited);
+}
+
+bool keep_capabilities(std::uint32_t kept) {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
-  data[0].permitted = data[0].effective = 1U << CAP_KILL;
-  syscall(SYS_capset, &header, data);
+  data[0].permitted = data[0].effective = kept;
+  return syscall(SYS_capset, &header, data) == 0;
 }
 
+/// All but CAP_KILL, which the kernel asks for when our death is to kill an init of another user (PR_SET_PDEATHSIG);
+/// EPERM says that we have not even that.
+void drop_capabilities() {
+  if (keep_capabilities(1U << CAP_KILL) || (errno == EPERM && keep_capabilities(0))) return;
+  give_up("drop capabilities", supervised.plan.name);
+}
+
+/// Nothing after the message may fail, as the start is answered then.
 void become_ready() {
   ready = true;
   unwatch_and_close(supervised.child);
+  watch(supervised.listener, kListenerTag);
   drop_capabilities();
   status.init_pid = supervised.init_pid;
   if (!send_status(Type::Ready)) give_up("tell the daemon", supervised.plan.name);
-  watch(supervised.listener, kListenerTag);
   for (std::uint32_t i = 0; i < console_count; i++) held_consoles[i].start();
 }
 
@@ -217,7 +242,7 @@ void end_when_drained() {
     if (!held_consoles[i].finished()) return;
   }
   ended = true;
-  tell(Type::Exited);
+  end_told = tell(Type::Exited);
 }
 
 /// The child asks for it after its cgroups, in this order.
@@ -299,8 +324,8 @@ void on_connection() {
   }
   unwatch_and_close(supervised.control);
   supervised.control = connection;
-  watch(connection, kControlTag);
-  if (ended) tell(Type::Exited);
+  control_watched = end_told = false;
+  catch_up();
 }
 
 void on_event(std::uint32_t tag, std::uint32_t events) {
@@ -332,6 +357,7 @@ int next_timeout() {
   };
   for (std::uint32_t i = 0; i < console_count; i++) earlier(held_consoles[i].timeout());
   if (status.exited != 0 && !ended) earlier(std::max<std::int64_t>(0, viewers_deadline - now_milliseconds()));
+  if (supervised.control >= 0 && (!control_watched || (ended && !end_told))) earlier(kRetryMilliseconds);
   return timeout;
 }
 
@@ -360,7 +386,7 @@ void enter_own_cgroups(const int* files, int count) {
 void look_at_control() {
   unsigned char buffer[512];
   receive_packet(supervised.control, buffer, sizeof buffer, received, MSG_DONTWAIT);
-  if (received.size < 0 && errno == EAGAIN) return;
+  if (received.size < 0 && (errno == EAGAIN || passes(errno))) return;
   if (received.size >= static_cast<ssize_t>(sizeof(protocol::Header))) {
     protocol::Header header;
     std::memcpy(&header, buffer, sizeof header);
@@ -413,6 +439,7 @@ void open_host_consoles() {
 void run_loop() {
   fcntl(supervised.listener, F_SETFL, O_NONBLOCK);
   watch(supervised.control, kControlTag);
+  control_watched = true;
   watch(supervised.child, kChildTag);
   watch(supervised.init_pidfd, kInitTag);
   if (supervised.builder_pidfd >= 0) watch(supervised.builder_pidfd, kBuilderTag);
@@ -423,6 +450,7 @@ void run_loop() {
     for (int i = 0; i < count; i++) on_event(events[i].data.u32, events[i].events);
     for (std::uint32_t i = 0; i < console_count; i++) held_consoles[i].tick();
     if (status.exited != 0 && !ended) end_when_drained();
+    catch_up();
   }
 }
 

@@ -1,6 +1,7 @@
 // Each kernel call of each operation fails in turn: the caller is told why, nothing half-made stays, and the domain is
 // as usable as before.
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -182,6 +183,23 @@ class RecoveryTest : public testing::Test {
   Stage stage_;
 };
 
+/// A container that runs does not end because its supervisor was refused something once, and all of it is to be had
+/// soon after.
+class LateFailureTest : public testing::Test {
+ protected:
+  void expect_usable(const Domain& domain) {
+    EXPECT_TRUE(stage_.console_answers(domain)) << "its console does not answer";
+    EXPECT_EQ(virDomainIsActive(domain), 1) << "it has ended";
+  }
+  void settle() {
+    if (const Domain domain = stage_.find(); domain && virDomainIsActive(domain) == 1) {
+      EXPECT_EQ(virDomainDestroy(domain), 0) << describe(last_failure());
+    }
+    for (const auto& left : stage_.leaks()) ADD_FAILURE() << "left: " << left;
+  }
+  Stage stage_;
+};
+
 constexpr int kError = ENOMEM;
 
 /// In the words of the kernel, of libnl for its errors, or of the C library for a thread that cannot be made.
@@ -251,6 +269,72 @@ INSTANTIATE_TEST_SUITE_P(All, FailureTest, testing::ValuesIn(operations()), [](c
     if (letter == ' ') letter = '_';
   return name;
 });
+
+TEST_F(LateFailureTest, EachThingTheSupervisorOfANewContainerWatches) {
+  int injected = 0, told = 0;
+  for (int index = 0;; ++index) {
+    const Domain domain = stage_.defined();
+    stage_.tracer().arm({Role::Supervisor, index, kError, SYS_epoll_ctl});
+    const bool done = virDomainCreate(domain) == 0;
+    const Failure why = done ? Failure{} : last_failure();
+    SCOPED_TRACE("epoll_ctl " + std::to_string(index) + (done ? ": done" : ": " + why.message));
+    EXPECT_TRUE(done || says_why(why.message));
+    if (done) expect_usable(domain);
+    const auto hit = stage_.tracer().disarm();
+    if (done) {
+      stage_.kill_daemon();
+      stage_.start_daemon();
+      const Domain again = stage_.find();
+      ASSERT_TRUE(again);
+      expect_usable(again);
+    }
+    settle();
+    if (!hit) break;
+    ++injected;
+    if (!done) ++told;
+  }
+  std::printf("[ FAULTS   ] start and console: %d of epoll_ctl failed, %d of them told; %d leaks\n", injected, told,
+              stage_.leaks_seen());
+}
+
+TEST_F(LateFailureTest, EachCallOfASupervisorThatANewDaemonMeets) {
+  int injected = 0;
+  for (int index = 0;; ++index) {
+    const pid_t id = id_of(stage_.running());
+    stage_.kill_daemon();
+    stage_.tracer().arm({Role::Supervisor, index, kError});
+    stage_.start_daemon();
+    const Domain domain = stage_.find();
+    ASSERT_TRUE(domain);
+    if (virDomainIsActive(domain) == 1) stage_.console_answers(domain);
+    const auto hit = stage_.tracer().disarm();
+    SCOPED_TRACE("supervisor " + std::to_string(index) + " " + hit.value_or("(none)"));
+    EXPECT_EQ(id_of(domain), id);
+    expect_usable(domain);
+    settle();
+    if (!hit) break;
+    ++injected;
+  }
+  std::printf("[ FAULTS   ] supervisors that a new daemon meets: %d kernel calls failed; %d leaks\n", injected,
+              stage_.leaks_seen());
+}
+
+TEST_F(LateFailureTest, EachCallOfASupervisorWhoseInitEnds) {
+  int injected = 0;
+  for (int index = 0;; ++index) {
+    const Domain domain = stage_.running();
+    stage_.tracer().arm({Role::Supervisor, index, kError});
+    stage_.order("end");
+    EXPECT_TRUE(wait_for_state(domain, VIR_DOMAIN_SHUTOFF));
+    const auto hit = stage_.tracer().disarm();
+    SCOPED_TRACE("supervisor " + std::to_string(index) + " " + hit.value_or("(none)"));
+    settle();
+    if (!hit) break;
+    ++injected;
+  }
+  std::printf("[ FAULTS   ] supervisors whose init ends: %d kernel calls failed; %d leaks\n", injected,
+              stage_.leaks_seen());
+}
 
 /// A daemon that comes back while the kernel refuses it something: it may give up, or leave the container alone, but
 /// the container goes on and the next daemon has it again.

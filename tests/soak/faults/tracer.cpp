@@ -303,6 +303,7 @@ Tracer::Impl::Verdict Tracer::Impl::judge(const SystemCall& call, int& error) {
   const std::scoped_lock lock(mutex);
   if (see && call.role <= Role::Definitions) see(call);
   if (!fault || struck || fault->role != call.role) return Verdict::GoesOn;
+  if (fault->call >= 0 && fault->call != call.number) return Verdict::GoesOn;
   error = fault->error;
   if (!(error == 0 ? changes_something(call) : may_fail(call))) return Verdict::GoesOn;
   if (left-- > 0) return Verdict::GoesOn;

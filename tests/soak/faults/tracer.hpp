@@ -17,6 +17,7 @@ struct Fault {
   Role role = Role::Worker;
   int index = 0;  // of the role's calls that changes_something() (a kill) or may_fail() (an error)
   int error = 0;  // 0: its process is killed
+  int call = -1;  // only this system call counts
 };
 
 class Tracer {
