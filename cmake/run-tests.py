@@ -10,6 +10,9 @@ A program that is missing, crashes, hangs or runs no test counts as a failure, a
 tests were skipped and a step that --expect names and that left no result in any RESULTS. Output is shown as it
 comes with --show, otherwise only of programs that failed.
 
+A program that hangs or crashes has the test it was at as a failure, and those that it had not come to run in another
+turn, three turns at most: one hang does not cost what the others would have told.
+
 With --again N, up to N tests that failed run once more, alone. Those that pass then are named in the totals as
 unstable, with what failed first: something to mend, that does not hide what else a long run found. More than N failures
 are no accident, and stand.
@@ -27,6 +30,7 @@ import xml.etree.ElementTree as ElementTree
 
 KILL_GRACE_SECONDS = 10
 LONGEST_MESSAGE = 400
+MOST_TURNS = 3
 
 
 def save(results, name, record):
@@ -105,23 +109,38 @@ def read_gtest_log(path, how_it_ended):
     """What can be told of a program that did not live to write its results."""
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
-    passed, failed, last = 0, [], None
+    started, passed, failed = [], 0, []
     ended = r"^\[ +(OK|FAILED|SKIPPED) +\] [^\n]*\(\d+ ms\)$"
-    for name, output, verdict in re.findall(rf"^\[ RUN      \] (\S+)\n(.*?)(?:{ended}|\Z|^(?=\[ RUN ))", text, re.M | re.S):
-        last = name
+    for name, output, verdict in re.findall(rf"^\[ RUN      \] (\S+)\n(.*?)(?:{ended}|\Z|^(?=\[ RUN ))", text,
+                                            re.M | re.S):
+        started.append(name)
         passed += verdict == "OK"
         if verdict == "FAILED":
             # As in the results: from the place in the source to what follows it.
             at = output.find(": Failure\n")
             failed.append([name, short(output[output.rfind("\n", 0, at) + 1:] if at >= 0 else output)])
-    if last in [name for name, _ in failed] or last is None:
-        last = "between tests" if last else "before the first test"
-    return {"passed": passed, "failed": failed + [[last, how_it_ended]], "skipped": []}
+    last = started[-1] if started else "before the first test"
+    failed = [pair for pair in failed if pair[0] != last] + [[last, how_it_ended]]
+    return {"passed": passed, "failed": failed, "skipped": [], "started": started}
 
 
-def run_once(program, results, show, timeout, only=()):
+def list_tests(program):
+    """All that the program would run, by what GTEST_FILTER says; empty if it cannot be asked."""
+    listed = subprocess.run([program, "--gtest_list_tests"], stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                            text=True)
+    tests, suite = [], ""
+    for line in listed.stdout.splitlines() if listed.returncode == 0 else []:
+        word = line.split("#")[0].strip()
+        if line.startswith("  "):
+            tests.append(suite + word)
+        elif word.endswith("."):
+            suite = word
+    return [test for test in tests if "DISABLED_" not in test]
+
+
+def run_once(program, results, show, timeout, only=(), word=""):
     name = os.path.basename(program)
-    xml = os.path.join(results, name + (".again" if only else "") + ".xml")
+    xml = os.path.join(results, name + (f".{word}" if word else "") + ".xml")
     log = xml.removesuffix(".xml") + ".log"
     if os.path.exists(xml):
         os.remove(xml)
@@ -143,14 +162,33 @@ def run_once(program, results, show, timeout, only=()):
     return record
 
 
+def run_all(program, results, show, timeout):
+    """One turn, and others for what one that hung or crashed had not come to; and whether one turn was enough."""
+    record = run_once(program, results, show, timeout)
+    started = record.pop("started", None)
+    whole = started is None
+    log = os.path.join(results, os.path.basename(program) + ".log")
+    for turn in range(2, MOST_TURNS + 1):
+        left = [test for test in list_tests(program) if test not in started] if started else []
+        if not left:
+            break
+        os.rename(log, log.removesuffix(".log") + f".turn-{turn - 1}.log")
+        more = run_once(program, results, show, timeout, left)
+        started = started + more["started"] if more.get("started") else None
+        record["passed"] += more["passed"]
+        record["failed"] += more["failed"]
+        record["skipped"] += more["skipped"]
+    return record, whole
+
+
 def run_program(program, results, show, timeout, again):
     name = os.path.basename(program)
     if not os.access(program, os.X_OK):
         return {"passed": 0, "failed": [[name, "the program was not built"]], "skipped": []}
-    record = run_once(program, results, show, timeout)
-    # A program that hung or crashed left no results to judge it by, and does not get another turn.
-    if 0 < len(record["failed"]) <= again and os.path.exists(os.path.join(results, name + ".xml")):
-        second = run_once(program, results, show, timeout, [test for test, _ in record["failed"]])
+    record, whole = run_all(program, results, show, timeout)
+    # A hang or a crash is no accident.
+    if whole and 0 < len(record["failed"]) <= again:
+        second = run_once(program, results, show, timeout, [test for test, _ in record["failed"]], "again")
         still = {test for test, _ in second["failed"]}
         if second["passed"] + len(still) == len(record["failed"]):
             record["unstable"] = [pair for pair in record["failed"] if pair[0] not in still]

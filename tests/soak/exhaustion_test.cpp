@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -116,27 +117,45 @@ TEST_F(Exhaustion, ClientsWaitWhileThereAreNoDescriptorsForThem) {
   EXPECT_EQ(answer, 1);
 }
 
+/// The daemon in a v1 pids cgroup of its own, as long as this lives.
+class FewProcesses {
+ public:
+  FewProcesses() {
+    mkdir(group_.c_str(), 0755);
+    write_text(group_ + "/cgroup.procs", std::to_string(daemon_pid()));
+  }
+  ~FewProcesses() {
+    write_text(std::string(kHierarchy) + "/cgroup.procs", std::to_string(daemon_pid()));
+    EXPECT_TRUE(eventually([&] { return rmdir(group_.c_str()) == 0; }));
+  }
+  FewProcesses(const FewProcesses&) = delete;
+  FewProcesses& operator=(const FewProcesses&) = delete;
+  static constexpr const char* kHierarchy = "/sys/fs/cgroup/pids";
+
+  long used() const { return std::strtol(read_text(group_ + "/pids.current").c_str(), nullptr, 10); }
+  void set_most(const std::string& most) const { write_text(group_ + "/pids.max", most); }
+
+ private:
+  const std::string group_ = std::string(kHierarchy) + "/" + own_name("pids");
+};
+
 TEST_F(Exhaustion, OutOfProcesses) {
-  if (!exists("/sys/fs/cgroup/pids")) GTEST_SKIP() << "no pids hierarchy of v1";
-  const std::string group = "/sys/fs/cgroup/pids/" + own_name("pids");
-  ASSERT_EQ(mkdir(group.c_str(), 0755), 0);
+  if (!exists(FewProcesses::kHierarchy)) GTEST_SKIP() << "no pids hierarchy of v1";
   const Domain domain = define(small("procs"));
   expect_works();
-  write_text(group + "/cgroup.procs", std::to_string(daemon_pid()));
+  const FewProcesses few;
   const Figures before = figures();
   for (int spare = 0; spare < 4; ++spare) {
-    write_text(group + "/pids.max", std::to_string(std::stoi(read_text(group + "/pids.current")) + spare));
+    few.set_most(std::to_string(few.used() + spare));
     if (virDomainCreate(domain) == 0)
       EXPECT_TRUE(ok(virDomainDestroy(domain)));
     else
       expect_reason(-1, "start with " + std::to_string(spare) + " processes to spare");
     EXPECT_EQ(state_of(domain), VIR_DOMAIN_SHUTOFF);
   }
-  write_text(group + "/pids.max", "max");
+  few.set_most("max");
   expect_works();
   expect_no_leak(before, "out of processes");
-  write_text("/sys/fs/cgroup/pids/cgroup.procs", std::to_string(daemon_pid()));
-  EXPECT_TRUE(eventually([&] { return rmdir(group.c_str()) == 0; }));
 }
 
 TEST_F(Exhaustion, OutOfMemory) {

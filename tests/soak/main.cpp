@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -40,6 +41,8 @@ int run() {
   support::start_event_loop();
   support::host().set_up();
   support::clean_up_when_interrupted();
+  // Of the short form no test takes a minute on a machine that does something else too.
+  if (chosen == Settings{}) support::start_watchdog(std::chrono::minutes(3));
   testing::AddGlobalTestEnvironment(new WholeRun);
   const int code = RUN_ALL_TESTS();
   return testing::UnitTest::GetInstance()->test_to_run_count() == 0 ? 1 : code;

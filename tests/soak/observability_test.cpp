@@ -131,14 +131,14 @@ class Dump : public Observability {
 };
 
 TEST_F(Dump, TellsWhatAStuckDomainWaitsFor) {
+  std::vector<std::jthread> waiting;  // before what it waits for, which then ends first
   std::optional<SilentMount> silent(std::in_place);
   if (!silent->mounted()) GTEST_SKIP() << "no FUSE here";
   const Domain domain = define_and_start(xml("stuck", root_));
   const std::string device = mount_filesystem(silent->below(), "/mnt");
   const std::string name = virDomainGetName(domain);
-  std::vector<std::thread> waiting;
   for (int i = 0; i < 4; ++i) {
-    waiting.emplace_back([&, i] {
+    waiting.emplace_back([device, name, i] {
       const Connection connection = host().connect();
       const Domain same(virDomainLookupByName(connection, name.c_str()));
       if (i == 0)
@@ -168,7 +168,7 @@ TEST_F(Dump, TellsWhatAStuckDomainWaitsFor) {
                                   "pid " + std::to_string(getpid()) + ", uid 0, read-write", std::string("waits in ")})
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in:\n" << text;
   silent.reset();  // nobody waits any longer
-  for (auto& thread : waiting) thread.join();
+  waiting.clear();
 }
 
 TEST_F(Dump, ComesAlsoWhenTheLoopIsStuck) {

@@ -15,6 +15,7 @@ struct Settings {
   unsigned defined = 300;      // domains
   unsigned connections = 100;  // clients at the same time
   unsigned attack_seconds = 1;
+  bool operator==(const Settings&) const = default;
 };
 const Settings& settings();
 

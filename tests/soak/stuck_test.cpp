@@ -4,7 +4,9 @@
 
 #include <future>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "soak/figures.hpp"
 #include "soak/settings.hpp"
@@ -68,16 +70,17 @@ TEST_F(Stuck, AStartFromAFilesystemThatNeverAnswersTimesOutAndLeavesNothing) {
 }
 
 TEST_F(Stuck, JobsThatWaitForAStuckOneHoldUpNobodyElse) {
+  std::vector<std::jthread> waiting;  // before what it waits for, which then ends first
   std::optional<SilentMount> silent(std::in_place);
   if (!silent->mounted()) GTEST_SKIP() << "no FUSE here";
   const Domain domain = define_and_start(xml("stuck", root_));
   const Domain other = define_and_start(xml("other", root_));
   const std::string device = mount_filesystem(silent->below(), "/mnt");
-  std::vector<std::thread> waiting;
+  const std::string name = virDomainGetName(domain);
   for (int i = 0; i < 12; ++i)  // more than the daemon has workers
-    waiting.emplace_back([&, i] {
+    waiting.emplace_back([device, name, i] {
       const Connection connection = host().connect();
-      const Domain same(virDomainLookupByName(connection, virDomainGetName(domain)));
+      const Domain same(virDomainLookupByName(connection, name.c_str()));
       if (i == 0)
         virDomainAttachDeviceFlags(same, device.c_str(), VIR_DOMAIN_AFFECT_LIVE);
       else
@@ -98,7 +101,7 @@ TEST_F(Stuck, JobsThatWaitForAStuckOneHoldUpNobodyElse) {
          std::to_string(static_cast<int>(worst)) + " ms");
   EXPECT_LT(worst, 2000 * time_scale());
   silent.reset();  // nobody waits any longer
-  for (auto& thread : waiting) thread.join();
+  waiting.clear();
 }
 
 }  // namespace

@@ -8,6 +8,9 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
+#include <mutex>
+#include <string>
 #include <thread>
 
 #include "support/command.hpp"
@@ -17,6 +20,7 @@
 #include "support/leaks.hpp"
 #include "support/libvirtd.hpp"
 #include "support/polkit.hpp"
+#include "support/scratch.hpp"
 
 namespace support {
 
@@ -24,18 +28,52 @@ namespace {
 
 std::atomic<int> running{0};  // number of the test that runs, 0 between tests
 
+std::mutex name_mutex;
+std::string name_of_running;  // guarded by name_mutex
+
 class Marker : public testing::EmptyTestEventListener {
-  void OnTestStart(const testing::TestInfo&) override { running = ++count_; }
+  void OnTestStart(const testing::TestInfo& info) override {
+    {
+      const std::scoped_lock lock(name_mutex);
+      name_of_running = std::string(info.test_suite_name()) + "." + info.name();
+    }
+    running = ++count_;
+  }
   void OnTestEnd(const testing::TestInfo&) override { running = 0; }
   int count_ = 0;
 };
 
-// Waits of the suite itself give up by themselves well before this.
-constexpr Milliseconds kCallLimit{300000};
 // A program may have much to do: a test makes a Debian root filesystem.
 constexpr Milliseconds kProgramLimit{1800000};
 
-void watch() {
+/// Each thread's name, and where in the kernel it waits.
+void print_threads(pid_t process) {
+  std::error_code error;
+  const std::string folder = "/proc/" + std::to_string(process) + "/task";
+  for (std::filesystem::directory_iterator task(folder, error), end; !error && task != end; task.increment(error)) {
+    std::string name = read_text(task->path() / "comm");
+    if (name.ends_with('\n')) name.pop_back();
+    std::fprintf(stderr, "[ WATCHDOG ]   thread %s, %s: %s\n", task->path().filename().c_str(), name.c_str(),
+                 read_text(task->path() / "wchan").c_str());
+  }
+}
+
+void tell_of_hanging(const char* what_now) {
+  std::string name;
+  {
+    const std::scoped_lock lock(name_mutex);
+    name = name_of_running;
+  }
+  std::fprintf(stderr, "[ WATCHDOG ] %s hangs; %s. Its threads:\n", name.c_str(), what_now);
+  print_threads(getpid());
+  const Daemon* const daemon = host().daemon();
+  if (!daemon || daemon->pid() <= 0) return;
+  std::fprintf(stderr, "[ WATCHDOG ] the daemon's:\n");
+  print_threads(daemon->pid());
+}
+
+/// Waits of the suite itself give up by themselves well before `limit`.
+void watch(Milliseconds limit) {
   int seen = 0;
   bool killed = false;
   bool program = false;
@@ -51,14 +89,14 @@ void watch() {
       since = Clock::now();
       continue;
     }
-    if (Clock::now() - since < scaled(program ? kProgramLimit : kCallLimit)) continue;
+    if (Clock::now() - since < scaled(program ? kProgramLimit : limit)) continue;
     Daemon* daemon = host().daemon();
     if (killed || !daemon || daemon->pid() <= 0) {
-      std::fprintf(stderr, "[ WATCHDOG ] the test hangs; giving up\n");
+      tell_of_hanging("giving up");
       std::fflush(nullptr);
       _exit(1);
     }
-    std::fprintf(stderr, "[ WATCHDOG ] the test hangs; killing the daemon\n");
+    tell_of_hanging("killing the daemon");
     ::kill(daemon->pid(), SIGKILL);
     killed = true;
     since = Clock::now();
@@ -105,9 +143,9 @@ void clean_up_when_interrupted() {
   }
 }
 
-void start_watchdog() {
+void start_watchdog(Milliseconds limit) {
   testing::UnitTest::GetInstance()->listeners().Append(new Marker);
-  std::thread(watch).detach();
+  std::thread(watch, limit).detach();
 }
 
 }  // namespace support
