@@ -58,10 +58,6 @@ void Polkit::end_all() {
   for (const auto& folder : registry) script("stop", folder);
 }
 
-std::vector<std::string> Polkit::entrance() const {
-  return {"env", "DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + folder_ + "/bus"};
-}
-
 void Polkit::signal(int number) const {
   ::kill(std::atoi(read_text(folder_ + "/polkitd.pid").c_str()), number);
 }

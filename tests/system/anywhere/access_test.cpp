@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/pid_fd.hpp"
+#include "support/bus_proxy.hpp"
 #include "support/fixture.hpp"
 #include "support/polkit.hpp"
 
@@ -29,7 +30,8 @@ class AccessTest : public testing::Test {
     const std::string root = make_folder("access");
     std::filesystem::permissions(root, std::filesystem::perms{0755});
     write_text(root + "/daemon.conf", config + "unix_sock_rw_perms = \"0777\"\n");
-    daemon_.emplace(root, std::vector<std::string>{"--config", root + "/daemon.conf"}, polkit_->entrance());
+    bus_.emplace(polkit_->bus());
+    daemon_.emplace(root, std::vector<std::string>{"--config", root + "/daemon.conf"}, bus_->entrance());
     daemon_->start();
     root_client_ = Connection(virConnectOpen(daemon_->uri().c_str()));
     ASSERT_TRUE(root_client_) << describe(last_failure());
@@ -55,6 +57,7 @@ class AccessTest : public testing::Test {
   }
 
   std::optional<Polkit> polkit_;
+  std::optional<BusProxy> bus_;
   std::optional<Daemon> daemon_;
   Connection root_client_;
 };
@@ -236,6 +239,26 @@ TEST_F(AccessTest, APolkitThatHangsHoldsUpOnlyWhoIsAskedAbout) {
   const Output refused = waiting.get();  // ten seconds, and a client is told
   EXPECT_EQ(refused.status, 1);
   EXPECT_THAT(refused.text, HasSubstr("access denied: 'LXC' denied access"));
+  polkit_->go_on();
+  EXPECT_EQ(nobody({"list"}).status, 0) << "and it recovers";
+}
+
+/// Neither polkitd nor the bus itself, gone while a question is on its way, costs more than that question.
+TEST_F(AccessTest, ABusThatGoesAwayMidCallFailsThatCallAlone) {
+  start("polkit.addRule(function(action, subject) { return polkit.Result.YES; });", kAccessByPolkit);
+  define("seen");
+  ASSERT_EQ(nobody({"list"}).status, 0);
+  polkit_->hang();
+  const auto before = bus_->sent();
+  auto waiting = std::async(std::launch::async, [&] { return nobody({"list", "--all", "--name"}); });
+  EXPECT_TRUE(eventually([&] { return bus_->sent() > before; })) << "it is not asked";
+  const auto cut = Clock::now();
+  bus_->cut();
+  const Output refused = waiting.get();
+  EXPECT_LT(Clock::now() - cut, scaled(Milliseconds(5000))) << "at once, not when its time is over";
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.text, HasSubstr("access denied: 'LXC' denied access"));
+  EXPECT_EQ(virConnectNumOfDefinedDomains(root_client_), 1);
   polkit_->go_on();
   EXPECT_EQ(nobody({"list"}).status, 0) << "and it recovers";
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <string>
 #include <thread>
 
@@ -133,6 +134,30 @@ TEST_F(LibvirtNetworkTest, WithoutTheNetworkDaemonAStartFailsAndAStopIsMadeUpFor
   const Domain next = create(networked("next", other, network_interface(kOtherMac)));
   EXPECT_EQ(ports(), 1);
   ASSERT_TRUE(ok(virDomainDestroy(next)));
+  EXPECT_EQ(ports(), 0);
+}
+
+TEST_F(LibvirtNetworkTest, ANetworkDaemonThatGoesAwayMidCallFailsThatStartAlone) {
+  Rootfs other;
+  const Domain stays = create(networked("stays", root_, network_interface()));
+  ASSERT_EQ(::kill(libvirtd_->pid(), SIGSTOP), 0);
+  auto start = std::async(std::launch::async, [&] {
+    const Connection own = connect();
+    const Domain none(
+        virDomainCreateXML(own, networked("fails", other, network_interface(kOtherMac)).text().c_str(), 0));
+    return none ? Failure{} : last_failure();
+  });
+  // Its job shows that it has begun, and it cannot end while nobody answers.
+  EXPECT_FALSE(start.wait_for(scaled(Milliseconds(300))) == std::future_status::ready);
+  EXPECT_EQ(virDomainIsActive(stays), 1) << "others are answered";
+  libvirtd_->kill();
+  EXPECT_EQ(start.get().code, VIR_ERR_SYSTEM_ERROR);
+  libvirtd_->start();
+  EXPECT_EQ(ports(), 1);
+  const Domain next = create(networked("next", other, network_interface(kOtherMac)));
+  EXPECT_EQ(ports(), 2);
+  ASSERT_TRUE(ok(virDomainDestroy(next)));
+  ASSERT_TRUE(ok(virDomainDestroy(stays)));
   EXPECT_EQ(ports(), 0);
 }
 
