@@ -1,12 +1,16 @@
-// Less of the CPUs for one thread while it works on something large: who waits for a short answer comes first.
+// How a thread stands with others that want the CPUs: whoever waits for a short answer comes first.
 #pragma once
 
-namespace rpc {
+#include <cstddef>
 
+namespace base {
+
+/// Less of the CPUs for this thread while it works on a large text. No thread or process may be started meanwhile: it
+/// would have as little, for good.
 class LowerShare {
  public:
-  /// Without effect unless `lower`.
-  explicit LowerShare(bool lower) noexcept;
+  /// Without effect for what is not large.
+  explicit LowerShare(std::size_t bytes) noexcept;
   ~LowerShare();
   LowerShare(const LowerShare&) = delete;
   LowerShare& operator=(const LowerShare&) = delete;
@@ -15,4 +19,8 @@ class LowerShare {
   bool lowered_ = false;
 };
 
-}  // namespace rpc
+/// For a thread that has little to do each time it wakes: no more of the CPUs than others, but soon, and in small
+/// pieces (sched_setattr(2), Linux 6.12). Threads and processes that it starts are as any other.
+void take_short_turns() noexcept;
+
+}  // namespace base

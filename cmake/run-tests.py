@@ -29,6 +29,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 KILL_GRACE_SECONDS = 10
+LEAST_TURN_SECONDS = 30
 LONGEST_MESSAGE = 400
 MOST_TURNS = 3
 
@@ -164,16 +165,17 @@ def run_once(program, results, show, timeout, only=(), word=""):
 
 def run_all(program, results, show, timeout):
     """One turn, and others for what one that hung or crashed had not come to; and whether one turn was enough."""
+    deadline = time.monotonic() + timeout
     record = run_once(program, results, show, timeout)
     started = record.pop("started", None)
     whole = started is None
     log = os.path.join(results, os.path.basename(program) + ".log")
     for turn in range(2, MOST_TURNS + 1):
         left = [test for test in list_tests(program) if test not in started] if started else []
-        if not left:
+        if not left or time.monotonic() > deadline - LEAST_TURN_SECONDS:
             break
         os.rename(log, log.removesuffix(".log") + f".turn-{turn - 1}.log")
-        more = run_once(program, results, show, timeout, left)
+        more = run_once(program, results, show, deadline - time.monotonic(), left)
         started = started + more["started"] if more.get("started") else None
         record["passed"] += more["passed"]
         record["failed"] += more["failed"]

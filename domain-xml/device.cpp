@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/cpu_share.hpp"
 #include "base/error.hpp"
 #include "domain-xml/parse_parts.hpp"
 #include "domain-xml/stored.hpp"
@@ -85,6 +86,7 @@ struct KindOf {
 }  // namespace
 
 Device parse_device(std::string_view xml) {
+  const base::LowerShare share(xml.size());
   const Document document(xml, kSourceName);
   const Node node = document.root();
   const std::string kind = node.name();

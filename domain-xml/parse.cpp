@@ -1,5 +1,6 @@
 #include "domain-xml/parse.hpp"
 
+#include "base/cpu_share.hpp"
 #include "base/error.hpp"
 #include "domain-xml/merge.hpp"
 #include "domain-xml/parse_parts.hpp"
@@ -86,6 +87,7 @@ void parse_stored_elements(const Node& domain, DomainDefinition& definition) {
 }
 
 DomainDefinition parse(std::string_view xml, Source source) {
+  const base::LowerShare share(xml.size());
   const Document document(xml, kSourceName);
   const Node domain = document.root();
   if (domain.name() != "domain")

@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/cpu_share.hpp"
 #include "base/descriptors.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -98,6 +99,7 @@ void run(const Options& options) {
   if (ready) announce_ready(std::move(ready));
   ::sd_notify(0, "READY=1");
   base::log::info("virtlxcelld {} serves {}:///system on '{}'", base::version(), config.driver_name, paths.socket_rw);
+  base::take_short_turns();  // this thread, the loop
   daemon.run(std::chrono::seconds(options.timeout_seconds));
   ::sd_notify(0, "STOPPING=1");
   remove_sockets(paths);

@@ -10,7 +10,6 @@
 #include "base/log.hpp"
 #include "base/memory_reserve.hpp"
 #include "rpc/error_message.hpp"
-#include "rpc/lower_share.hpp"
 
 namespace rpc {
 namespace {
@@ -21,8 +20,6 @@ constexpr std::uint32_t kEventSerial = 1;
 
 // One turn's: a burst of short calls takes no longer than others can wait for.
 constexpr unsigned kPacketsPerTurn = 16;
-// Work on more than this is done at a lower share of the CPUs.
-constexpr std::size_t kLargePayload = 64 * 1024;
 
 // What a client may make the daemon keep before it is known, and where it can only ask questions.
 constexpr std::size_t kMaxAnonymousPacketBytes = 64 * 1024;
@@ -341,7 +338,6 @@ void ClientConnection::run(const std::shared_ptr<PendingCall>& pending) {
   host_.submit(priority, id_, [&host = host_, alive = self(), pending] {
     auto& outcome = pending->outcome;
     try {
-      const LowerShare share(pending->payload.size() > kLargePayload);
       outcome = run_handler(*pending->entry, pending->call, pending->payload);
     } catch (const std::bad_alloc&) {  // not even memory for an error, save what the call itself took
       pending->payload = {};

@@ -75,7 +75,11 @@ bool PacketReader::next(Packet& packet, std::size_t most) {
   if (length < kPacketOverhead || length > most) broken("packet length ", length, " is out of range");
   if (!fds_.empty() && fds_.front().first < discarded_ + start_ + std::min(length, rest.size()))
     broken("descriptor in the middle of a packet");
-  if (rest.size() < length) return false;
+  if (rest.size() < length) {
+    // Once, instead of by copies of what has come that get larger and larger. What is not written takes no memory.
+    if (length > kKeepCapacity) buffer_.reserve(start_ + length);
+    return false;
+  }
 
   Decoder in(rest.substr(4, length - 4));
   packet.header = decode_header(in);

@@ -1,5 +1,8 @@
 // Define, create and undefine: every row of lifecycle.md §4.
+#include <sys/resource.h>
+
 #include <filesystem>
+#include <utility>
 
 #include "support/fixture.hpp"
 
@@ -169,6 +172,22 @@ TEST_F(DefineTest, TransientDisappearsWhenItStops) {
   EXPECT_EQ(last_failure().code, VIR_ERR_NO_DOMAIN);
   ASSERT_TRUE(events.drain());
   EXPECT_EQ(events.story(own_name("define")), "STARTED/0 STOPPED/1") << "no UNDEFINED";
+}
+
+/// A large document is read at a low priority. That is its reader's, not the container's.
+TEST_F(DefineTest, AContainerOfALargeDocumentRunsAtThePriorityOfAnyOther) {
+  const Rootfs root;
+  DomainXml plain = titled("one", &root);
+  const Domain small = create(plain);
+  const auto priorities = [](virDomainPtr domain) {
+    return std::pair(getpriority(PRIO_PROCESS, static_cast<id_t>(id_of(domain))),
+                     getpriority(PRIO_PROCESS, static_cast<id_t>(init_pid(domain))));
+  };
+  const auto usual = priorities(small);
+  ASSERT_TRUE(ok(virDomainDestroy(small)));
+  plain.elements += "  <description>" + std::string(200000, 'd') + "</description>\n";
+  const Domain large = create(plain);
+  EXPECT_EQ(priorities(large), usual);
 }
 
 TEST_F(DefineTest, UndefineShutOffRemovesIt) {
