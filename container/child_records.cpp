@@ -9,6 +9,7 @@
 
 #include "container/failure.hpp"
 #include "container/mount_target.hpp"
+#include "container/supervisor_protocol.hpp"
 
 namespace container {
 namespace {
@@ -55,7 +56,7 @@ void send_record(Record kind, const char* step, const char* object, int error, c
   const std::size_t size = offsetof(ChildRecord, object) + std::strlen(record.object) + 1;
   if (send_packet(socket_to_supervisor, &record, size, fds, fd_count, 0)) return;
   if (kind != Record::Failed && errno != EPIPE) give_up("tell the supervisor", "");
-  _exit(1);
+  _exit(kind == Record::Failed ? protocol::exit_status_of(error) : 1);
 }
 
 const Received& wait_for(int socket, char word) {

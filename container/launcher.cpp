@@ -227,7 +227,7 @@ void Attempt::fail_for_hang_up(int error) {
     if (WIFSIGNALED(*status)) how = "by signal " + std::to_string(WTERMSIG(*status));
     if (WIFEXITED(*status)) how = "with status " + std::to_string(WEXITSTATUS(*status));
     // One that could not even say why it gave up ends with the errno of that.
-    if (WIFEXITED(*status) && WEXITSTATUS(*status) > 1 && WEXITSTATUS(*status) <= protocol::kMostErrno)
+    if (WIFEXITED(*status) && protocol::is_told_errno(WEXITSTATUS(*status)))
       base::fail_errno_value(WEXITSTATUS(*status), Code::SystemError,
                              "guest failed to start: supervisor ended and could not say what failed");
   }
@@ -282,7 +282,7 @@ ControlMessage ask_status(ControlSocket& control, pid_t supervisor, Deadline dea
   if (!control.send(Type::Query)) return message;
   do {
     message = control.receive(deadline);
-    if (message.error != 0 && message.error != ECONNRESET)  // not its fault, and no reason to end its container
+    if (message.error != 0)  // not its fault, and no reason to end its container
       base::fail_errno_value(message.error, Code::SystemError, "cannot hear from supervisor ", supervisor);
   } while (message.kind == ControlMessage::Kind::Packet && message.type != Type::Status &&
            message.type != Type::Exited);
@@ -519,15 +519,20 @@ bool Launcher::Impl::find_again(const DomainDefinition& live, ContainerParts& pa
     message = ask_status(parts.control, parts.supervisor.pid(), deadline);
   } while (message.kind == ControlMessage::Kind::HangUp && Clock::now() < deadline &&
            !parts.supervisor.wait_exit(static_cast<int>(kAskAgain.count())));
-  if (message.kind != ControlMessage::Kind::Packet) return false;
+  if (message.kind != ControlMessage::Kind::Packet) {
+    if (parts.supervisor.wait_exit(0)) return false;
+    base::fail_errno_value(ETIMEDOUT, Code::SystemError, "cannot hear from supervisor ", parts.supervisor.pid());
+  }
   require_known_version(message);
   take_status(parts, message.status);
-  if (message.status.exited)
+  if (message.status.exited) {
     parts.exit = exit_record(message.status.wait_status);
-  else if (!message.fds.empty())
+  } else {
+    if (message.fds.empty())  // which is what the kernel does with one that there is no room for (unix(7))
+      base::fail_errno_value(EMFILE, Code::SystemError, "cannot take init's descriptor from supervisor ",
+                             parts.supervisor.pid());
     parts.init = base::PidFd(message.status.init_pid, std::move(message.fds[0]));
-  else
-    return false;
+  }
   const auto* const root = find_root(live);
   if (root && root->type == domain_xml::FilesystemType::Mount) parts.root = targets->enter(root->source);
   security->adopt(live);

@@ -47,6 +47,7 @@ ChildRecord record;  // what was received last, from the child
 Received received;   // or from a daemon
 bool executing = false, ready = false, ended = false;
 bool control_watched = false, end_told = false;
+int builder_status = 0;  // as wait(2) gives it, once it has ended
 bool attached = false, own_view_made = false;
 std::int64_t viewers_deadline = 0;
 
@@ -81,14 +82,14 @@ void reap(pid_t pid, int* wait_status) {
 
 /// Both are ours and not yet reaped, so the pids are nobody else's. Init ends when its pid namespace is empty, so the
 /// builder has to be reaped before.
-void kill_children(int* wait_status) {
+void kill_children(int* of_init) {
   kill(supervised.init_pid, SIGKILL);
   if (supervised.builder_pid > 0) {
     kill(supervised.builder_pid, SIGKILL);
-    reap(supervised.builder_pid, nullptr);
+    reap(supervised.builder_pid, &builder_status);
     supervised.builder_pid = 0;
   }
-  reap(supervised.init_pid, wait_status);
+  reap(supervised.init_pid, of_init);
   supervised.init_pid = 0;
 }
 
@@ -175,6 +176,10 @@ void child_ended_early() {
   int wait_status = 0;
   SmallText<64> how;
   kill_children(&wait_status);
+  // Init ends for the builder's end, so the builder's errno comes first.
+  for (const int one : {builder_status, wait_status})
+    if (WIFEXITED(one) && protocol::is_told_errno(WEXITSTATUS(one)))
+      give_up("prepare init", supervised.plan.name, WEXITSTATUS(one));
   if (WIFSIGNALED(wait_status))
     how << "killed by signal " << WTERMSIG(wait_status);
   else
@@ -229,7 +234,7 @@ void on_init_end() {
 }
 
 void on_builder_end() {
-  reap(supervised.builder_pid, nullptr);
+  reap(supervised.builder_pid, &builder_status);
   supervised.builder_pid = 0;
   unwatch_and_close(supervised.builder_pidfd);
 }
@@ -375,7 +380,7 @@ void report_failed_start(const char* step, const char* object, int error) {
   log_line(step, " failed, errno ", number.c_str());
   const bool told =
       supervised.control >= 0 && send_packet(supervised.control, &failed, sizeof failed, nullptr, 0, MSG_DONTWAIT);
-  _exit(told || error <= 0 || error > protocol::kMostErrno ? 1 : error);  // an exit status still tells the errno
+  _exit(told ? 1 : protocol::exit_status_of(error));
 }
 
 void enter_own_cgroups(const int* files, int count) {

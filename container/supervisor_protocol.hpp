@@ -15,7 +15,15 @@ constexpr std::uint32_t kVersion = 1;
 #endif
 constexpr int kControlFd = 3;
 constexpr std::uint32_t kMaxConsoles = 16;
-constexpr int kMostErrno = 126;  // that an exit status can be; above is what shells and signals mean
+
+/// Who cannot say what failed ends with its errno. An exit status of 1 is none, and above 126 is what shells and
+/// signals mean.
+constexpr bool is_told_errno(int number) {
+  return number > 1 && number <= 126;
+}
+constexpr int exit_status_of(int error) {
+  return is_told_errno(error) ? error : 1;
+}
 
 enum class Type : std::uint32_t {
   // daemon → supervisor

@@ -336,6 +336,27 @@ TEST_F(LateFailureTest, EachCallOfASupervisorWhoseInitEnds) {
               stage_.leaks_seen());
 }
 
+/// By which the first cause itself is told.
+TEST_F(LateFailureTest, EachMessageOfTheProcessesOfAStart) {
+  int injected = 0;
+  for (const Role role : {Role::Supervisor, Role::Init}) {
+    for (int index = 0;; ++index) {
+      const Domain domain = stage_.defined();
+      stage_.tracer().arm({role, index, kError, SYS_sendmsg});
+      const bool done = virDomainCreate(domain) == 0;
+      const Failure why = done ? Failure{} : last_failure();
+      if (done) expect_usable(domain);
+      const auto hit = stage_.tracer().disarm();
+      EXPECT_TRUE(done || says_why(why.message))
+          << name_of(role) << " " << index << " " << hit.value_or("(none)") << ": " << why.message;
+      settle();
+      if (!hit) break;
+      ++injected;
+    }
+  }
+  std::printf("[ FAULTS   ] messages of a start: %d of sendmsg failed; %d leaks\n", injected, stage_.leaks_seen());
+}
+
 /// A daemon that comes back while the kernel refuses it something: it may give up, or leave the container alone, but
 /// the container goes on and the next daemon has it again.
 TEST_F(RecoveryTest, EachKernelCallInTurn) {
