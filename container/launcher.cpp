@@ -568,6 +568,10 @@ void Launcher::Impl::remove_leftovers(const DomainDefinition& live, ContainerPar
   ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
 }
 
+std::string Launcher::security_base_label() const {
+  return impl_->security->base_label();
+}
+
 const std::string& Launcher::security_model() const {
   return impl_->security->model();
 }

@@ -57,6 +57,7 @@ class Launcher {
                   const std::vector<base::Fd>& given = {});
   /// The host's security model, as its capabilities say.
   const std::string& security_model() const;
+  std::string security_base_label() const;
 
   /// Finds the supervisor again by its socket, pid and start time; nullptr when it is gone (leftovers have been
   /// removed).

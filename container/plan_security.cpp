@@ -38,6 +38,32 @@ std::string with_categories(const std::string& context, const std::string& categ
   return categories.empty() ? context : context + ":" + categories;
 }
 
+/// Where "s0:c1,c2" begins in "user:role:type:s0:c1,c2"; npos in a context without one.
+std::size_t range_at(const std::string& context) {
+  std::size_t at = 0;
+  for (int colons = 0; colons < 3; ++colons) {
+    at = context.find(':', at);
+    if (at == std::string::npos) return at;
+    ++at;
+  }
+  return at;
+}
+
+/// `context` at the level and with the categories of `label`; empty if one of them has none.
+std::string with_range_of(const std::string& context, const std::string& label) {
+  const std::size_t own = range_at(context), other = range_at(label);
+  if (own == std::string::npos || other == std::string::npos) return "";
+  return context.substr(0, own) + label.substr(other);
+}
+
+/// What is made for the container must be open to it, so it has a file context even if the definition names none.
+LabelPlan static_label(const SecurityLabel& given, const SecurityFacts& facts) {
+  LabelPlan plan{.model = facts.model, .type = given.type, .label = given.label, .image_label = given.image_label};
+  if (facts.model == "selinux" && plan.image_label.empty())
+    plan.image_label = with_range_of(facts.file_context, given.label);
+  return plan;
+}
+
 /// Both hold. The kernel names them in this order.
 std::string stack(std::string one, std::string other) {
   if (other < one) std::swap(one, other);
@@ -86,8 +112,7 @@ LabelPlan plan_label(const DomainDefinition& definition, const SecurityFacts& fa
   const SecurityLabel* const given = find_label(definition, facts.model);
   if (given ? given->type == SecurityLabelType::None : !facts.default_confined)
     return unconfined(definition, facts, "");
-  if (given && given->type == SecurityLabelType::Static)
-    return {.model = facts.model, .type = given->type, .label = given->label, .image_label = given->image_label};
+  if (given && given->type == SecurityLabelType::Static) return static_label(*given, facts);
   if (facts.problem.empty()) return dynamic_label(definition, facts, given ? given->base_label : "");
   if (given) base::fail(Code::ConfigUnsupported, "domain '", definition.name, "' cannot be confined: ", facts.problem);
   return unconfined(definition, facts, facts.problem);

@@ -1,5 +1,6 @@
 #include "container/security.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <sstream>
@@ -42,11 +43,20 @@ std::string policy_type() {
   base::fail(Code::SystemError, "no SELINUXTYPE in '/etc/selinux/config'");
 }
 
+/// Throws ConfigUnsupported for a context that the loaded policy does not know.
+void require_context(const std::string& context) {
+  const base::Fd file = base::open_file("/sys/fs/selinux/context", O_WRONLY);
+  if (::write(file.get(), context.data(), context.size()) < 0)
+    base::fail(Code::ConfigUnsupported, "SELinux's policy has no context '", context, "'");
+}
+
 LxcContexts read_lxc_contexts() {
   const std::string path = "/etc/selinux/" + policy_type() + "/contexts/lxc_contexts";
   LxcContexts contexts = parse_lxc_contexts(base::read_file(path));
   if (contexts.process.empty() || contexts.file.empty())
     base::fail(Code::SystemError, "no contexts 'process' and 'file' in '", path, "'");
+  require_context(contexts.process);
+  require_context(contexts.file);
   return contexts;
 }
 
@@ -109,6 +119,12 @@ Security::Security(const SecurityConfig& config)
     base::log::warning("containers cannot be confined by AppArmor: {}", problem);
 }
 
+std::string Security::base_label() const try {
+  return model_ == "selinux" ? read_lxc_contexts().process : "";
+} catch (const base::Error&) {
+  return "";  // said at the start of a container
+}
+
 SecurityFacts Security::facts(const base::Uuid& uuid) {
   SecurityFacts facts{
       .model = model_, .default_confined = config_.default_confined, .require_confined = config_.require_confined};
@@ -127,6 +143,9 @@ SecurityFacts Security::facts(const base::Uuid& uuid) {
 
 LabelPlan Security::plan(const domain_xml::DomainDefinition& definition) {
   const LabelPlan label = plan_label(definition, facts(definition.uuid));
+  // Before anything is made: the kernel refuses it to init and to mounts, whose errors say less.
+  if (model_ == "selinux" && label.confined()) require_context(label.label);
+  if (model_ == "selinux" && !label.image_label.empty()) require_context(label.image_label);
   if (!label.warning.empty())
     base::log::warning("domain '{}' runs without confinement by {}: {}", definition.name, model_, label.warning);
   return label;

@@ -47,6 +47,8 @@ class Security {
   explicit Security(const SecurityConfig& config);
 
   const std::string& model() const { return model_; }
+  /// SELinux's context of containers that name none, without categories; empty where there is none.
+  std::string base_label() const;
   /// Throws as plan_label() does. Logs why a container is not confined that should be.
   LabelPlan plan(const domain_xml::DomainDefinition& definition);
   /// Makes what the label needs in the kernel. Throws SystemError. Any thread.

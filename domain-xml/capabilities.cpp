@@ -76,7 +76,10 @@ void write_host(Writer& writer, const HostCapabilities& host) {
   writer.open("iommu").attribute("support", host.iommu ? "yes" : "no").close();
   write_topology(writer, host.cells);
   write_caches(writer, host.caches);
-  writer.open("secmodel").leaf("model", host.security_model).leaf("doi", host.security_doi).close();
+  writer.open("secmodel").leaf("model", host.security_model).leaf("doi", host.security_doi);
+  if (!host.security_base_label.empty())
+    writer.open("baselabel").attribute("type", "lxc").text(host.security_base_label).close();
+  writer.close();
   writer.close();
 }
 

@@ -42,7 +42,7 @@ struct HostCapabilities {
   bool iommu = false;
   std::vector<HostCell> cells;
   std::vector<HostCacheBank> caches;
-  std::string security_model = "none", security_doi = "0";
+  std::string security_model = "none", security_doi = "0", security_base_label;
   std::string emulator;
 };
 

@@ -24,6 +24,7 @@ domain_xml::HostCapabilities ContainerBackend::capabilities() const {
   domain_xml::HostCapabilities capabilities = container::read_host_capabilities();
   capabilities.emulator = emulator_;
   capabilities.security_model = security_model();
+  capabilities.security_base_label = launcher_.security_base_label();
   if (const auto uuid = base::parse_uuid(host_uuid_)) capabilities.host_uuid = *uuid;
   return capabilities;
 }

@@ -127,6 +127,16 @@ TEST(PlanLabel, SelinuxLabelsHaveTheCategoriesOfTheContainer) {
   EXPECT_EQ(plan_label(based, selinux()).label, "u:r:my_t:s0:c10,c20");
 }
 
+TEST(PlanLabel, FilesOfAStaticSelinuxLabelHaveItsCategories) {
+  SecurityLabel given{
+      .type = SecurityLabelType::Static, .model = "selinux", .label = "system_u:system_r:my_t:s0:c1,c7"};
+  EXPECT_EQ(plan_label(domain({given}), selinux()).image_label, "system_u:object_r:svirt_sandbox_file_t:s0:c1,c7");
+  given.label = "system_u:system_r:my_t";  // of a policy without levels
+  EXPECT_EQ(plan_label(domain({given}), selinux()).image_label, "");
+  given.image_label = "system_u:object_r:my_file_t:s0";
+  EXPECT_EQ(plan_label(domain({given}), selinux()).image_label, "system_u:object_r:my_file_t:s0");
+}
+
 TEST(PlanSecurity, AppArmorIsAskedForByItsOwnFile) {
   ContainerPlan plan;
   plan_security(plan, plan_label(domain(), apparmor()));

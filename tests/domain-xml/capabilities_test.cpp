@@ -83,6 +83,16 @@ TEST(Capabilities, LayoutOfLibvirt) {
   EXPECT_EQ(format_capabilities(host()), kExpected);
 }
 
+TEST(Capabilities, SelinuxHasTheContextOfContainersThatNameNone) {
+  HostCapabilities capabilities = host();
+  capabilities.security_model = "selinux";
+  capabilities.security_base_label = "system_u:system_r:container_t:s0";
+  EXPECT_NE(format_capabilities(capabilities)
+                .find("      <model>selinux</model>\n      <doi>0</doi>\n"
+                      "      <baselabel type='lxc'>system_u:system_r:container_t:s0</baselabel>\n    </secmodel>"),
+            std::string::npos);
+}
+
 TEST(Capabilities, HostWithoutSiblingOffersOneGuest) {
   HostCapabilities capabilities = host();
   capabilities.arch = "riscv64";
