@@ -39,5 +39,6 @@ case $(uname -r) in 6.12.*) export LXCELL_TEST_NO_PERF=yes ;; esac
 # The network card to spare of image/hardware.py.
 modprobe -q virtio_net || true
 if [ -d /sys/bus/pci/devices/0000:00:1e.0 ]; then export LXCELL_TEST_PCI_NIC=0000:00:1e.0; fi
+if [ -n "${LXCELL_VM_ENFORCING:-}" ]; then setenforce 1; fi
 # shellcheck disable=SC2086
 exec python3 cmake/run-tests.py run "$results" $show --timeout 1500 --again 3 $programs
