@@ -94,8 +94,8 @@ TEST_F(SelinuxTest, FileSystemsMadeForAContainerHaveItsFileContext) {
   ASSERT_TRUE(root.wait_ready());
   const std::string context = in_xml(domain, "imagelabel");
   const std::string label = kernel_label(domain);
-  EXPECT_TRUE(context.ends_with(label.substr(label.find(":c")))) << context << " and " << label;
-  for (const char* path : {"/dev", "/dev/null", "/dev/pts", "/dev/pts/ptmx", "/dev/shm", "/mnt"})
+  EXPECT_TRUE(context.ends_with(label.substr(label.find(":s0")))) << context << " and " << label;
+  for (const char* path : {"/dev", "/dev/null", "/dev/pts", "/dev/pts/ptmx", "/dev/console", "/mnt"})
     EXPECT_EQ(file_label(domain, path), context) << path;
 }
 

@@ -49,7 +49,9 @@ chroot "$new/root" sh -euc "
     -o Dpkg::Options::=--force-confold selinux-policy-default policycoreutils selinux-utils
   apt-get clean
   rm -rf /var/lib/apt/lists/*
-  semodule -i /root/lxcell.cil
+  # The folders shared with the host have no labels, and results are written there.
+  echo \"(allow unlabeled_t self (filesystem (associate)))\" >/root/shared.cil
+  semodule -i /root/lxcell.cil -i /root/shared.cil
   printf \"SELINUX=permissive\nSELINUXTYPE=default\n\" >/etc/selinux/config
   # -m: this host may have no SELinux, and its mounts no labels.
   setfiles -m -F /etc/selinux/default/contexts/files/file_contexts /"
