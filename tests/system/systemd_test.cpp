@@ -3,6 +3,7 @@
 #include <regex>
 #include <thread>
 
+#include "support/bus_proxy.hpp"
 #include "support/fixture.hpp"
 
 namespace {
@@ -208,6 +209,38 @@ TEST_F(SystemdTest, AStartDoesNotMindTheScopesEnd) {
     ASSERT_TRUE(ok(virDomainDestroy(fresh)));
     daemon.kill();
   }
+}
+
+/// The message bus goes away in the middle of each call by which a scope is made: that start says so and leaves
+/// nothing, and the next one is as if nothing had been.
+TEST_F(SystemdTest, ABusThatGoesAwayMidCallFailsThatStartAlone) {
+  const Rootfs root, other_root;
+  BusProxy bus;
+  Daemon daemon(make_folder("bus-lost"), {}, bus.entrance());
+  daemon.start();
+  const Connection connection(virConnectOpen(daemon.uri().c_str()));
+  const Domain beside(virDomainCreateXML(connection, xml("beside", other_root).text().c_str(), 0));
+  ASSERT_TRUE(beside) << describe(last_failure());
+  const std::string definition = in_partition(xml("bus", root), kPartition);
+  for (const char* method : {"Hello", "Subscribe", "StartTransientUnit", "AttachProcessesToUnit"}) {
+    bus.cut_at(method);
+    const Domain refused(virDomainCreateXML(connection, definition.c_str(), 0));
+    const Failure why = last_failure();
+    EXPECT_TRUE(bus.was_cut()) << method;
+    EXPECT_FALSE(refused) << method;
+    EXPECT_EQ(why.code, VIR_ERR_SYSTEM_ERROR) << method << ": " << why.message;
+    EXPECT_NE(why.message.find(std::string("cannot make systemd scope '") + kScope), std::string::npos) << why.message;
+    EXPECT_EQ(state_of(beside), VIR_DOMAIN_RUNNING) << method;
+    EXPECT_TRUE(eventually([&] { return is_gone(kScope); })) << method << run({"systemctl", "status", kScope}).text;
+    const Domain next(virDomainCreateXML(connection, definition.c_str(), 0));
+    ASSERT_TRUE(next) << "after " << method << ": " << describe(last_failure());
+    EXPECT_EQ(property(kScope, "ControlGroup"), scope_of(next)) << method;
+    ASSERT_TRUE(ok(virDomainDestroy(next)));
+    // Its keeper lingers, and would spare the next start the calls.
+    EXPECT_TRUE(eventually([&] { return is_gone(kScope); })) << method;
+    EXPECT_TRUE(eventually([&] { return cgroups_of(kScope).empty(); })) << method << cgroups_of(kScope)[0];
+  }
+  EXPECT_TRUE(ok(virDomainDestroy(beside)));
 }
 
 }  // namespace
