@@ -283,9 +283,9 @@ Error Access::denied(const Polkit::Answer& answer) {
                base::join("'", kDriver, "' denied access", unknown ? ": " + answer.error : ""));
 }
 
-void Access::deliver(const std::shared_ptr<rpc::Connection>& connection, const DomainIdentity& domain,
-                     std::function<void()> send) {
-  if (!Client::of(*connection).restricted) return send();
+bool Access::ask_first(const std::shared_ptr<rpc::Connection>& connection, const DomainIdentity& domain,
+                       std::function<void()> send) {
+  if (!Client::of(*connection).restricted) return false;
   services_.loop.post([this, connection, domain, send = std::move(send)] {
     if (!connection->session) return;  // gone meanwhile
     Client& client = Client::of(*connection);
@@ -293,6 +293,7 @@ void Access::deliver(const std::shared_ptr<rpc::Connection>& connection, const D
     client.events.emplace_back(domain, send);
     if (client.events.size() == 1) deliver_next(connection);
   });
+  return true;
 }
 
 void Access::deliver_next(const std::shared_ptr<rpc::Connection>& connection) {

@@ -41,10 +41,10 @@ class Access {
   /// CONNECT_SET_IDENTITY: whom libvirt's proxy daemon, which is root, asks for. From then on polkit is asked about
   /// him.
   static void speak_for(rpc::Connection& connection, const Parameters& identity);
-  /// Sends an event about `domain` unless the client may not see that domain; a client's events stay in order. Any
-  /// thread.
-  void deliver(const std::shared_ptr<rpc::Connection>& connection, const DomainIdentity& domain,
-               std::function<void()> send);
+  /// Whether polkit has to be asked if the client may see `domain`, and then `send` is called on the loop thread later
+  /// if it may; a client's events stay in order. Any thread.
+  bool ask_first(const std::shared_ptr<rpc::Connection>& connection, const DomainIdentity& domain,
+                 std::function<void()> send);
   /// Every open question is dropped: the server has shut down.
   void stop() { polkit_.forget_all(); }
 

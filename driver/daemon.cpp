@@ -88,8 +88,8 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
   server_->guard = [this](rpc::Call& call, const rpc::ProcedureInfo& info, std::string_view payload, auto decided) {
     access_.guard(call, info, payload, std::move(decided));
   };
-  events_.deliver = [this](const auto& connection, const DomainIdentity& domain, auto send) {
-    access_.deliver(connection, domain, std::move(send));
+  events_.ask_first = [this](const auto& connection, const DomainIdentity& domain, auto send_later) {
+    return access_.ask_first(connection, domain, std::move(send_later));
   };
 }
 

@@ -93,7 +93,7 @@ int EventHub::subscribe(const std::shared_ptr<rpc::Connection>& connection, int 
   int next = 0;
   for (const auto& known : subscriptions_)
     if (known.connection_id == connection->id() && known.callback_id) next = std::max(next, *known.callback_id + 1);
-  subscriptions_.push_back({connection, connection->id(), event_id, next, filter});
+  subscriptions_.push_back({next_number_++, connection, connection->id(), event_id, next, filter});
   return next;
 }
 
@@ -103,28 +103,39 @@ void EventHub::subscribe_legacy(const std::shared_ptr<rpc::Connection>& connecti
   for (const auto& known : subscriptions_)
     if (known.connection_id == connection->id() && !known.callback_id && known.event_id == event_id)
       base::fail_from(From::Rpc, Code::InternalError, "domain event ", event_id, " already registered");
-  subscriptions_.push_back({connection, connection->id(), event_id, std::nullopt, std::nullopt});
+  subscriptions_.push_back({next_number_++, connection, connection->id(), event_id, std::nullopt, std::nullopt});
 }
 
-void EventHub::unsubscribe(const rpc::Connection& connection, int callback_id) {
-  const std::scoped_lock lock(mutex_);
-  if (std::erase_if(subscriptions_, [&](const Subscription& known) {
-        return known.connection_id == connection.id() && known.callback_id == callback_id;
-      }) == 0)
-    base::fail_from(From::Rpc, Code::InternalError, "domain event callback ", callback_id, " not registered");
+void EventHub::unsubscribe(rpc::Connection& connection, int callback_id) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::erase_if(subscriptions_, [&](const Subscription& known) {
+          return known.connection_id == connection.id() && known.callback_id == callback_id;
+        }) == 0)
+      base::fail_from(From::Rpc, Code::InternalError, "domain event callback ", callback_id, " not registered");
+  }
+  connection.flush_events();
 }
 
-void EventHub::unsubscribe_legacy(const rpc::Connection& connection, int event_id) {
-  const std::scoped_lock lock(mutex_);
-  if (std::erase_if(subscriptions_, [&](const Subscription& known) {
-        return known.connection_id == connection.id() && !known.callback_id && known.event_id == event_id;
-      }) == 0)
-    base::fail_from(From::Rpc, Code::InternalError, "domain event ", event_id, " not registered");
+void EventHub::unsubscribe_legacy(rpc::Connection& connection, int event_id) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::erase_if(subscriptions_, [&](const Subscription& known) {
+          return known.connection_id == connection.id() && !known.callback_id && known.event_id == event_id;
+        }) == 0)
+      base::fail_from(From::Rpc, Code::InternalError, "domain event ", event_id, " not registered");
+  }
+  connection.flush_events();
 }
 
 void EventHub::connection_closed(const rpc::Connection& connection) {
   const std::scoped_lock lock(mutex_);
   std::erase_if(subscriptions_, [&](const Subscription& known) { return known.connection_id == connection.id(); });
+}
+
+bool EventHub::is_there(std::uint64_t number) const {
+  return std::any_of(subscriptions_.begin(), subscriptions_.end(),
+                     [number](const Subscription& known) { return known.number == number; });
 }
 
 void EventHub::publish(const DomainIdentity& domain, const Event& event) {
@@ -140,10 +151,11 @@ void EventHub::publish(const DomainIdentity& domain, const Event& event) {
     const auto send = [connection, event, callback_id = subscription.callback_id, wire] {
       std::visit(Delivery{*connection, callback_id, wire}, event);
     };
-    if (deliver)
-      deliver(connection, domain, send);
-    else
-      send();
+    const auto send_later = [this, number = subscription.number, send] {
+      const std::scoped_lock again(mutex_);
+      if (is_there(number)) send();
+    };
+    if (!ask_first || !ask_first(connection, domain, send_later)) send();
   }
 }
 

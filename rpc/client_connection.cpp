@@ -435,10 +435,10 @@ void ClientConnection::send_event(std::uint32_t program, std::int32_t procedure,
   if (!reachable_) return;
   events_.push_back(format_packet(header, body.bytes()));
   if (events_.size() > 1) return;  // draining is on its way
-  host_.loop.post([this, alive = self()] { drain_events(); });
+  host_.loop.post([this, alive = self()] { flush_events(); });
 }
 
-void ClientConnection::drain_events() {
+void ClientConnection::flush_events() {
   std::vector<std::string> events;
   {
     const std::scoped_lock lock(remote_mutex_);

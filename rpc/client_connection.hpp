@@ -63,6 +63,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
     host_.log.write(level, peer_.pid, line, source);
   }
   void send_event(std::uint32_t program, std::int32_t procedure, Encoder body) override;
+  void flush_events() override;
 
  private:
   class Turn;
@@ -95,7 +96,6 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   void send_reply(PendingCall& pending, const Outcome& outcome);
   void open_stream(PendingCall& pending);
 
-  void drain_events();
   void flush();
   void update_watch();
   void end();

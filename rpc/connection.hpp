@@ -58,6 +58,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// It goes out after the current loop callback, so an event sent while or after an Inline handler ran comes after
   /// that handler's reply. A register handler that runs on a worker must start its subscription in Call::after_reply.
   virtual void send_event(std::uint32_t program, std::int32_t procedure, Encoder body) = 0;
+  /// For an Inline handler after which the client expects no more of some events: those sent so far go out before its
+  /// reply. libvirt's clients that close a connection while an event comes wait for themselves for ever.
+  virtual void flush_events() = 0;
 
   /// The same, typed: `E` is a generated tag, e.g. event::DomainEventCallbackLifecycle.
   template <typename E>

@@ -70,6 +70,21 @@ TEST(EventTest, EventsKeepTheirOrderAndNeverOvertakeTheRegistration) {
   subscriber.reset();
 }
 
+TEST(EventTest, NoneComesAfterTheReplyOfWhoNoLongerWantsAny) {
+  TestServer server;
+  server.table.on<rpc::proc::ConnectDomainEventCallbackDeregisterAny>(
+      rpc::Run::Inline, [&](rpc::Call& call, const rpc::ConnectDomainEventCallbackDeregisterAnyArgs&) {
+        std::thread([&] { call.connection->send<Lifecycle>({.callbackID = 5}); }).join();
+        call.connection->flush_events();
+        return rpc::Nothing{};
+      });
+  server.start();
+  RawClient client = server.connect_open();
+  client.call<rpc::proc::ConnectDomainEventCallbackDeregisterAny>();
+  EXPECT_TRUE(client.expect().header.is(rpc::NetMessageType::Message));
+  EXPECT_TRUE(client.expect().header.is(rpc::NetMessageType::Reply));
+}
+
 TEST(EventTest, SlowReaderIsDroppedAndHoldsUpNobody) {
   rpc::ServerLimits limits;
   limits.max_unsent_bytes = 1u << 20;
