@@ -226,7 +226,7 @@ TEST_F(HostileRootTest, ConsoleFlood) {
   Rootfs root("dd if=/dev/zero bs=65536 count=4096\n" + std::string(init::kDeaf));
   const Domain domain = create(xml("flood", root));
   const std::string before = status_value(static_cast<pid_t>(virDomainGetID(domain)), "VmRSS");
-  ASSERT_TRUE(root.wait_ready()) << "256 MiB to a console that nobody reads";
+  ASSERT_TRUE(root.wait_for("ready", scaled(Milliseconds(60000)))) << "256 MiB to a console that nobody reads";
   const auto kib = [](const std::string& text) { return std::atol(text.c_str()); };
   EXPECT_LT(kib(status_value(static_cast<pid_t>(virDomainGetID(domain)), "VmRSS")), kib(before) + 1024);
 }

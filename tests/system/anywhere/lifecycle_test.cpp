@@ -154,6 +154,7 @@ TEST_P(Matrix, AnswersAsSpecified) {
   if (start != Start::ShutOff) {
     ASSERT_TRUE(ok(virDomainCreate(domain)));
     ASSERT_TRUE(wait_for_init(domain));
+    ASSERT_TRUE(root_.wait_ready());  // and minds signals
   }
   if (start == Start::Paused) {
     ASSERT_TRUE(ok(virDomainSuspend(domain)));
