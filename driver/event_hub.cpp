@@ -106,26 +106,27 @@ void EventHub::subscribe_legacy(const std::shared_ptr<rpc::Connection>& connecti
   subscriptions_.push_back({next_number_++, connection, connection->id(), event_id, std::nullopt, std::nullopt});
 }
 
-void EventHub::unsubscribe(rpc::Connection& connection, int callback_id) {
+template <typename Which>
+bool EventHub::remove(rpc::Connection& connection, const Which& which) {
   {
     const std::scoped_lock lock(mutex_);
     if (std::erase_if(subscriptions_, [&](const Subscription& known) {
-          return known.connection_id == connection.id() && known.callback_id == callback_id;
+          return known.connection_id == connection.id() && which(known);
         }) == 0)
-      base::fail_from(From::Rpc, Code::InternalError, "domain event callback ", callback_id, " not registered");
+      return false;
   }
   connection.flush_events();
+  return true;
+}
+
+void EventHub::unsubscribe(rpc::Connection& connection, int callback_id) {
+  if (!remove(connection, [&](const Subscription& known) { return known.callback_id == callback_id; }))
+    base::fail_from(From::Rpc, Code::InternalError, "domain event callback ", callback_id, " not registered");
 }
 
 void EventHub::unsubscribe_legacy(rpc::Connection& connection, int event_id) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (std::erase_if(subscriptions_, [&](const Subscription& known) {
-          return known.connection_id == connection.id() && !known.callback_id && known.event_id == event_id;
-        }) == 0)
-      base::fail_from(From::Rpc, Code::InternalError, "domain event ", event_id, " not registered");
-  }
-  connection.flush_events();
+  if (!remove(connection, [&](const Subscription& known) { return !known.callback_id && known.event_id == event_id; }))
+    base::fail_from(From::Rpc, Code::InternalError, "domain event ", event_id, " not registered");
 }
 
 void EventHub::connection_closed(const rpc::Connection& connection) {

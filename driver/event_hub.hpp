@@ -40,6 +40,9 @@ class EventHub : public EventSink {
     std::optional<int> callback_id;  // absent: legacy
     std::optional<base::Uuid> filter;
   };
+  /// Those of the connection that are `which`; false if there are none.
+  template <typename Which>
+  bool remove(rpc::Connection& connection, const Which& which);
   bool is_there(std::uint64_t number) const;
 
   std::mutex mutex_;

@@ -337,15 +337,15 @@ void ClientConnection::run(const std::shared_ptr<PendingCall>& pending) {
   const Priority priority = pending->entry->info->high_priority ? Priority::High : Priority::Ordinary;
   host_.submit(priority, id_, [&host = host_, alive = self(), pending] {
     auto& outcome = pending->outcome;
+    bool told = true;
     try {
       outcome = run_handler(*pending->entry, pending->call, pending->payload);
     } catch (const std::bad_alloc&) {  // not even memory for an error, save what the call itself took
-      pending->payload = {};
-      pending->bytes = {};
-      base::insist([&] { outcome = no_memory(*pending->entry); });
+      told = false;
     }
     pending->payload = {};
     pending->bytes = {};  // here: giving back what is large takes a moment
+    if (!told) base::insist([&] { outcome = no_memory(*pending->entry); });
     base::insist([&] { host.complete([alive, pending] { alive->finish_call(*pending, pending->outcome); }); });
   });
 }
