@@ -116,6 +116,19 @@ def print_steps(steps, tasks, least):
         print(f"{total:8}  {tasks.get(task, '?')}-{task}: {top}")
 
 
+def threads_and_template(pid):
+    """Of the daemon, and the process that its supervisors are copies of."""
+    tasks = os.listdir(f"/proc/{pid}/task")
+    found = list(tasks)
+    for task in tasks:
+        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+            for child in file.read().split():
+                with open(f"/proc/{child}/comm", encoding="utf-8", errors="replace") as name:
+                    if name.read() == "lxcell-template\n":
+                        found.append(child)
+    return found
+
+
 class Recorder:
     """An instance of the kernel's ring buffer of our own, which other users of tracing do not notice."""
 
@@ -127,7 +140,7 @@ class Recorder:
         self.write("buffer_size_kb", "16384")
         self.write("options/event-fork", "1")
         self.write("trace_clock", "mono")
-        self.write("set_event_pid", " ".join(os.listdir(f"/proc/{pid}/task")) + "\n")
+        self.write("set_event_pid", " ".join(threads_and_template(pid)) + "\n")
         for event in EVENTS:
             self.write(f"events/{event}/enable", "1")
 

@@ -73,7 +73,7 @@ struct Time;
 
 extern "C" {
 
-int main();
+int main(int argument_count, char** arguments);
 extern void (*__init_array_start[])();
 extern void (*__init_array_end[])();
 
@@ -84,17 +84,19 @@ int* __errno_location() {
   for (;;) raw(__NR_exit_group, status);
 }
 
-[[noreturn, gnu::used]] void start_main() {
+/// `stack`: what the kernel leaves there, the number of arguments and then they.
+[[noreturn, gnu::used]] void start_main(long* stack) {
   for (auto initializer = __init_array_start; initializer != __init_array_end; initializer++) (*initializer)();
-  _exit(main());
+  _exit(main(static_cast<int>(stack[0]), reinterpret_cast<char**>(stack + 1)));
 }
 
 // The kernel enters with an aligned stack and no return address; a call from here gives main the alignment the ABI
 // promises.
 #if defined(__x86_64__)
-__asm__(".globl _start\n.type _start,@function\n_start:\n xor %ebp,%ebp\n call start_main\n hlt\n");
+__asm__(".globl _start\n.type _start,@function\n_start:\n xor %ebp,%ebp\n mov %rsp,%rdi\n call start_main\n hlt\n");
 #else
-__asm__(".globl _start\n.type _start,%function\n_start:\n mov x29,#0\n mov x30,#0\n bl start_main\n brk #1\n");
+__asm__(
+    ".globl _start\n.type _start,%function\n_start:\n mov x29,#0\n mov x30,#0\n mov x0,sp\n bl start_main\n brk #1\n");
 #endif
 
 // string.h

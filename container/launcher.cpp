@@ -22,12 +22,12 @@
 #include "container/container_log.hpp"
 #include "container/control_socket.hpp"
 #include "container/empty_root.hpp"
+#include "container/fork_server.hpp"
 #include "container/image_mount.hpp"
 #include "container/loop_disk.hpp"
 #include "container/plan_codec.hpp"
 #include "container/plan_container.hpp"
 #include "container/scope_keeper.hpp"
-#include "container/spawn.hpp"
 #include "container/supervised_container.hpp"
 #include "domain-xml/cpu_pins.hpp"
 #include "domain-xml/device.hpp"
@@ -105,8 +105,9 @@ void give_payload(const cgroup::Group& group, const ContainerPlan& plan) {
 /// A start in progress. What it has made goes, newest first, unless it is committed.
 class Attempt {
  public:
-  Attempt(const LauncherConfig& config, const DomainDefinition& definition, std::shared_ptr<Security> security,
-          std::shared_ptr<Audit> audit) {
+  Attempt(ForkServer& forks, const LauncherConfig& config, const DomainDefinition& definition,
+          std::shared_ptr<Security> security, std::shared_ptr<Audit> audit)
+      : forks_(forks) {
     if (!parts_.ended) base::fail_errno(Code::SystemError, "cannot make an eventfd");
     parts_.uuid = definition.uuid;
     parts_.security = std::move(security);
@@ -127,8 +128,8 @@ class Attempt {
     if (label.own_profile.empty()) return;
     loading_ = std::async(std::launch::async, [security = parts_.security, label] { security->load(label); });
   }
-  /// By a thread of its own, since that takes until the supervisor is executed. It waits to be told what to do then.
-  void spawn_supervisor(const LauncherConfig& config, const base::Fd& log);
+  /// It waits to be told what to do.
+  void fork_supervisor();
   void use_image(RootTargets& targets, const std::string& root) { parts_.root = targets.enter(root); }
   void use_scope(ScopeKeepers& scopes, const CgroupPlace& place) {
     if (place.scope) parts_.scope = scopes.hold(*place.scope);
@@ -157,7 +158,7 @@ class Attempt {
   }
   /// What is known before init runs.
   const RunningFacts& facts();
-  protocol::StatusMessage await_ready(const std::function<void(ControlMessage&)>& on_network, Deadline deadline);
+  protocol::StatusMessage await_ready(const std::function<void(ControlMessage&)>& on_network);
   /// Once init runs, which would inherit it.
   void pin_supervisor(const std::string& cpus) {
     if (!cpus.empty()) set_affinity(supervisor().pid(), cpus);
@@ -166,29 +167,28 @@ class Attempt {
 
  private:
   void undo() noexcept;
-  /// Throws why it could not be spawned.
+  /// Throws why there is none. The first to ask hears the first that it says.
   base::PidFd& supervisor() {
-    if (spawning_.valid()) parts_.supervisor = spawning_.get();
+    if (std::exchange(forking_, false)) parts_.supervisor = forks_.await_forked(parts_.control, deadline_);
     return parts_.supervisor;
   }
   /// `error`: as in ControlMessage.
   [[noreturn]] void fail_for_hang_up(int error = 0);
 
+  ForkServer& forks_;
+  const Deadline deadline_ = Clock::now() + kStartLimit;
   ContainerParts parts_;
   std::vector<ContainerLink> links_;
-  base::Fd v2_directory_;  // where the supervisor is born
-  std::future<base::PidFd> spawning_;
   std::future<void> loading_;
-  bool listening_ = false, committed_ = false;
+  bool forking_ = false, listening_ = false, committed_ = false;
 };
 
-void Attempt::spawn_supervisor(const LauncherConfig& config, const base::Fd& log) {
+void Attempt::fork_supervisor() {
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   parts_.control = ControlSocket(std::move(ours));
-  v2_directory_ = parts_.group->supervisor_directory();
-  spawning_ = spawn_supervisor_beside(
-      {.program = config.supervisor_path, .name = parts_.name, .log = log.get(), .v2_directory = v2_directory_.get()},
-      std::move(theirs));
+  const base::Fd birthplace = parts_.group->supervisor_directory();
+  forks_.fork(theirs, birthplace.get());
+  forking_ = true;
 }
 
 void Attempt::instruct_supervisor(const ContainerPlan& plan, const base::Fd& log, int empty_root,
@@ -215,6 +215,7 @@ void Attempt::instruct_supervisor(const ContainerPlan& plan, const base::Fd& log
 void Attempt::fail_for_hang_up(int error) {
   if (error != 0)
     base::fail_errno_value(error, Code::SystemError, "guest failed to start: cannot hear from its supervisor");
+  supervisor();
   // Where sending found it gone, what it said last is still to be read.
   while (true) {
     const auto message = parts_.control.receive_now();
@@ -249,10 +250,10 @@ const RunningFacts& Attempt::facts() {
   return parts_.facts;
 }
 
-protocol::StatusMessage Attempt::await_ready(const std::function<void(ControlMessage&)>& on_network,
-                                             Deadline deadline) {
+protocol::StatusMessage Attempt::await_ready(const std::function<void(ControlMessage&)>& on_network) {
+  supervisor();
   while (true) {
-    auto message = parts_.control.receive(deadline);
+    auto message = parts_.control.receive(deadline_);
     if (message.kind == ControlMessage::Kind::Nothing)
       base::fail(Code::OperationTimeout, "domain '", parts_.name, "' did not start within ", kStartLimit.count(), " s");
     if (message.kind == ControlMessage::Kind::HangUp) fail_for_hang_up(message.error);
@@ -315,9 +316,10 @@ void Attempt::undo() noexcept {
       base::log::warning("domain '{}': undoing a failed start: {}", parts_.name, error.what());
     }
   };
+  step([&] { supervisor(); });
   parts_.control = {};  // a supervisor that has not failed itself undoes its start on hang-up
   step([&] {
-    if (!supervisor()) return;
+    if (!parts_.supervisor) return;
     if (!parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()))) {
       parts_.supervisor.signal(SIGKILL);
       parts_.supervisor.wait_exit(static_cast<int>(kEndLimit.count()));
@@ -399,6 +401,7 @@ struct Launcher::Impl {
   std::shared_ptr<Audit> audit = std::make_shared<Audit>(config.audit);
   std::mutex mutex;
   base::Fd empty_root = {};
+  ForkServer forks{config.supervisor_path};
   ScopeKeepers scopes{loop, config.supervisor_path};
 
   /// -1 when the container cannot be set up on an empty root: overlayfs is told its layers by /proc/self/fd.
@@ -431,7 +434,6 @@ struct Launcher::Impl {
 
 Launcher::Launcher(base::EventLoop& loop, LauncherConfig config)
     : impl_(std::make_unique<Impl>(loop, std::move(config))) {
-  prepare_spawning();
   if (!impl_->host.user_namespaces && !impl_->config.unsafe.share_host_users)
     base::log::warning(
         "this host has no user namespaces (/proc/sys/user/max_user_namespaces): root in a container without id map is"
@@ -454,16 +456,15 @@ Launched Launcher::launch(const DomainDefinition& definition, const StartSteps& 
 
 Launched Launcher::Impl::launch(const DomainDefinition& definition, const StartSteps& steps,
                                 const std::vector<base::Fd>& given) {
-  const Deadline deadline = Clock::now() + kStartLimit;
   const auto live = with_root(definition, config.unsafe);
   const auto place = place_of(live);
   // Before the attempt: they go when its thread and its supervisor have.
   const base::Fd log = open_log(config, live.name);
   std::vector<LoopDisk> loops;
-  Attempt attempt(config, live, security, audit);
+  Attempt attempt(forks, config, live, security, audit);
   attempt.use_scope(scopes, place);
   attempt.begin_group(host.cgroups, place);
-  attempt.spawn_supervisor(config, log);  // comes up while we think, in vain if we find that the container cannot start
+  attempt.fork_supervisor();  // comes up while we think, in vain if we find that the container cannot start
 
   loops = attach_loops(given_devices(live));
   auto plan = plan_container(live, facts_for(live), config.unsafe);
@@ -496,7 +497,7 @@ Launched Launcher::Impl::launch(const DomainDefinition& definition, const StartS
     std::this_thread::yield();  // to the supervisor: whom a socket wakes has to wait for this CPU
     be_prepared();              // beside init's last steps
   };
-  const auto ready = attempt.await_ready(make_network, deadline);
+  const auto ready = attempt.await_ready(make_network);
   attempt.pin_supervisor(domain_xml::emulator_pin(live.cpu_tune));
   auto parts = attempt.commit(ready);
   parts.loops = !loops.empty();

@@ -32,11 +32,8 @@ ScopeKeeper::ScopeKeeper(cgroup::ScopePlace place, const std::string& supervisor
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   control_ = std::move(ours);
   const base::Fd log = base::open_file("/dev/null", O_WRONLY);
-  process_ = spawn_supervisor({.program = supervisor_path,
-                               .name = place_.scope,
-                               .control = theirs.get(),
-                               .log = log.get(),
-                               .v2_directory = -1});
+  process_ =
+      spawn_supervisor({.program = supervisor_path, .name = place_.scope, .control = theirs.get(), .log = log.get()});
   try {
     cgroup::join_scope(place_, kLeaf, process_.pid());
   } catch (...) {

@@ -1,6 +1,7 @@
-// lxcell-supervisor: one per container. The daemon execs it with the control socket as descriptor 3; everything else
-// comes in the Start message. It prepares what must be done outside, clones the child that becomes init (and, for a
-// user namespace, the builder of its mounts), then lives in supervisor_loop.
+// lxcell-supervisor: one per container. The daemon execs it once, with a socket as descriptor 3, and has a copy of that
+// process for each container (forks.hpp); everything else comes in the Start message. It prepares what must be done
+// outside, clones the child that becomes init (and, for a user namespace, the builder of its mounts), then lives in
+// supervisor_loop.
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/nsfs.h>
@@ -19,6 +20,7 @@
 #include "container/channel.hpp"
 #include "container/devices.hpp"
 #include "container/failure.hpp"
+#include "container/forks.hpp"
 #include "container/init.hpp"
 #include "container/mounts.hpp"
 #include "container/namespaces.hpp"
@@ -74,6 +76,12 @@ void read_plan(Start& start, int plan_fd) {
 void receive_start(Start& start) {
   protocol::StartMessage message;
   receive_packet(supervised.control, &message, sizeof message, start.received, 0);
+  if (start.received.size >= static_cast<ssize_t>(sizeof message.header) &&
+      message.header.type == protocol::Type::Fork) {
+    serve_forks(start.received);
+    receive_packet(supervised.control, &message, sizeof message, start.received, 0);
+    go_to_any_cpu();
+  }
   if (start.received.size < 0) give_up("read start message", "socket");
   if (start.received.size != sizeof message || message.header.type != protocol::Type::Start) _exit(1);
   const bool has_v2 = message.has_v2_directory != 0, has_empty_root = message.has_empty_root != 0;
@@ -107,10 +115,11 @@ void receive_start(Start& start) {
   close(plan_fd);
 }
 
-void take_name() {
+void take_name(int argument_count, char** arguments) {
   SmallText<16> name;
   name << "lxcell:" << supervised.plan.name;
   prctl(PR_SET_NAME, name.c_str());
+  show_name(argument_count, arguments, supervised.plan.name);
 }
 
 bool in_user_namespace() {
@@ -249,14 +258,14 @@ void let_go(const Start& start, const MountTrees& trees) {
   close(trees.root);
 }
 
-int run() {
+int run(int argument_count, char** arguments) {
   static Start start;
   MountTrees trees;
   supervised.control = protocol::kControlFd;
   set_failure_sink(report_failed_start);
   detach_from_daemon();
   receive_start(start);
-  take_name();
+  take_name(argument_count, arguments);
   enter_own_cgroups(start.first_files, start.first_count);
   open_host_trees(supervised.plan, start.images, start.image_count, trees);
   trees.on_empty_root = start.empty_root >= 0;
@@ -275,6 +284,6 @@ int run() {
 }  // namespace
 }  // namespace container
 
-int main() {
-  return container::run();
+int main(int argument_count, char** arguments) {
+  return container::run(argument_count, arguments);
 }

@@ -38,6 +38,9 @@ enum class Type : std::uint32_t {
   Query = 4,    // answered with Status
   Release = 5,  // exit status has been taken: the supervisor may end. Ignored while init runs
   Attach = 6,   // the cgroups are complete; fds: the v1 tasks files of the supervisor (number tells how many), of init
+  // to a template of supervisors, which is one that gets this before anything else; fds: none at first, then a copy's
+  // control socket and [the v2 directory it is born in]. The copy says Forked there, and Start is for it
+  Fork = 7,
   // supervisor (or, for NetworkReady, its child) → daemon
   NetworkReady = 16,  // fds: NETLINK_ROUTE socket of the new network namespace, the namespace itself
   Ready = 17,         // init exec'ed: StatusMessage follows the header; fd: init's pidfd
@@ -45,6 +48,7 @@ enum class Type : std::uint32_t {
   Status = 19,  // StatusMessage; fd: init's pidfd while it runs
   Exited = 20,  // StatusMessage with exited and wait_status, when viewers have had the last output (or have not taken
                 // it for 0.1 s); repeated to every daemon that connects until Release
+  Forked = 21,  // number = its pid; fd: its pidfd
 };
 
 struct Header {

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <map>
 
 #include "base/error.hpp"
 #include "base/uuid.hpp"
@@ -49,11 +51,25 @@ void add_matching_lines(std::set<std::string>& state, const std::string& path, c
     if (line.find(word) != std::string::npos) state.insert(path + " " + line);
 }
 
-void add_children(std::set<std::string>& state) {
+/// Numbers and names.
+std::map<std::string, std::string> children() {
+  std::map<std::string, std::string> found;
   for (const auto& task : fs::directory_iterator("/proc/self/task")) {
     std::ifstream children(task.path() / "children");
-    for (std::string pid; children >> pid;) state.insert("child " + pid);
+    for (std::string pid; children >> pid;) std::getline(std::ifstream("/proc/" + pid + "/comm"), found[pid]);
   }
+  return found;
+}
+
+/// All but the launcher's template.
+void add_children(std::set<std::string>& state) {
+  for (const auto& [pid, name] : children())
+    if (name != "lxcell-template") state.insert("child " + pid);
+}
+
+bool template_has_its_name() {
+  const auto all = children();
+  return std::none_of(all.begin(), all.end(), [](const auto& child) { return child.second == "lxcell-supervis"; });
 }
 
 }  // namespace
@@ -140,6 +156,7 @@ LauncherConfig LaunchTest::config() const {
 
 void LaunchTest::restart() {
   launcher_ = std::make_unique<Launcher>(*loop_, config());
+  eventually(template_has_its_name);
 }
 
 domain_xml::DomainDefinition LaunchTest::shell(const std::string& name, const std::string& script) const {

@@ -170,8 +170,8 @@ TEST_F(LauncherTest, SupervisorThatEndsAtOnceIsReported) {
   other.supervisor_path = "/bin/false";
   launcher_ = std::make_unique<Launcher>(*loop_, other);
   const auto error = refused(sleeper("bad"));
-  EXPECT_EQ(error.code(), Code::InternalError);
-  EXPECT_THAT(error.message(), HasSubstr("supervisor ended with status 1"));
+  EXPECT_EQ(error.code(), Code::SystemError);
+  EXPECT_THAT(error.message(), HasSubstr("cannot start supervisor '/bin/false': its process has ended"));
 }
 
 TEST_F(LauncherTest, WhatASupervisorSaidLastIsToldAlsoWhenSendingFindsItGone) {

@@ -1,0 +1,137 @@
+#include "container/fork_server.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "container/channel.hpp"
+#include "container/spawn.hpp"
+
+namespace container {
+namespace {
+
+using base::Code;
+
+constexpr int kEndMilliseconds = 100;
+constexpr std::size_t kRoomForName = 255;  // in the arguments, where a copy shows its container's
+
+bool is_gone(int error) {
+  return error == EPIPE || error == ECONNRESET;
+}
+
+/// Not where we are, if there is another CPU: who is woken by a message starts on the CPU of who sent it, which goes on
+/// for a millisecond while another has nothing to do. The copy, which has the template's CPUs, stays there until it has
+/// been told what to do.
+void keep_off_this_cpu(pid_t process) noexcept {
+  cpu_set_t cpus;
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return;  // more CPUs than it has room for
+  const int here = ::sched_getcpu();
+  if (here < 0) return;
+  CPU_CLR(here, &cpus);
+  ::sched_setaffinity(process, sizeof cpus, &cpus);  // EINVAL: no other is left
+}
+
+/// One that we have no descriptor for. It is our child and not reaped, so the number is nobody else's.
+void kill_and_reap(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+ForkServer::ForkServer(std::string program) : program_(std::move(program)) {
+  try {
+    begin();
+  } catch (const base::Error& error) {
+    base::log::warning("{}", error.message());
+  }
+}
+
+ForkServer::~ForkServer() {
+  end();
+}
+
+void ForkServer::begin() {
+  auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
+  const base::Fd nowhere = base::open_file("/dev/null", O_WRONLY);
+  process_ = spawn_supervisor(
+      {.program = program_, .name = std::string(kRoomForName, ' '), .control = theirs.get(), .log = nowhere.get()});
+  socket_ = std::move(ours);
+  knows_its_cpus_ = false;
+  ask({});  // to be a template; whether it is shows when it is asked for a copy
+}
+
+/// False with errno set.
+bool ForkServer::ask(const std::vector<int>& fds) const {
+  const protocol::Header header = make_header(protocol::Type::Fork, sizeof header);
+  return send_packet(socket_.get(), &header, sizeof header, fds.data(), static_cast<int>(fds.size()), 0);
+}
+
+void ForkServer::end() noexcept {
+  socket_.reset();
+  if (!process_) return;
+  if (!process_.wait_exit(kEndMilliseconds)) {
+    process_.signal(SIGKILL);
+    process_.wait_exit(-1);
+  }
+  process_.reap();
+  process_ = {};
+}
+
+void ForkServer::fork(const base::Fd& control, int v2_directory) {
+  std::vector<int> fds{control.get()};
+  if (v2_directory >= 0) fds.push_back(v2_directory);
+  const std::scoped_lock lock(mutex_);
+  for (int attempt = 0;; ++attempt) {
+    if (!socket_) begin();
+    if (knows_its_cpus_) keep_off_this_cpu(process_.pid());
+    if (ask(fds)) return;
+    const int error = errno;
+    if (!is_gone(error)) base::fail_errno_value(error, Code::SystemError, "cannot start supervisor '", program_, "'");
+    const pid_t gone = process_.pid();
+    end();
+    if (attempt > 0) base::fail(Code::SystemError, "cannot start supervisor '", program_, "': its process has ended");
+    base::log::warning("the template of supervisors, process {}, is gone: making another", gone);
+  }
+}
+
+base::PidFd ForkServer::await_forked(ControlSocket& control, Deadline deadline) {
+  auto message = control.receive(deadline);
+  if (message.kind == ControlMessage::Kind::Packet && message.type == protocol::Type::Forked) {
+    const auto pid = static_cast<pid_t>(message.status.header.number);
+    knows_its_cpus_ = true;
+    if (!message.fds.empty()) return {pid, std::move(message.fds[0])};
+    kill_and_reap(pid);  // which is what the kernel does with a descriptor that there is no room for (unix(7))
+    base::fail_errno_value(EMFILE, Code::SystemError, "cannot take the descriptor of supervisor ", pid);
+  }
+  const bool told = message.kind == ControlMessage::Kind::Packet && message.type == protocol::Type::Failed;
+  control = {};
+  reap_unannounced();
+  if (told) base::fail_errno_value(message.failed.error, Code::SystemError, "cannot start supervisor '", program_, "'");
+  base::fail(Code::SystemError, "cannot start supervisor '", program_,
+             "': ", message.kind == ControlMessage::Kind::Nothing ? "it does not come up" : "its process has ended");
+}
+
+/// A copy that has not said who it is is still in the template's process group. Its socket is closed a moment before it
+/// has ended; there is none if it is the template that has.
+void ForkServer::reap_unannounced() {
+  const std::scoped_lock lock(mutex_);
+  for (int wait = 0; wait < kEndMilliseconds && process_; ++wait) {
+    siginfo_t info{};
+    if (process_.wait_exit(0)) return end();
+    ::waitid(P_PGID, static_cast<id_t>(process_.pid()), &info, WEXITED | WNOHANG);
+    if (info.si_pid != 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+}  // namespace container
