@@ -85,6 +85,7 @@ char** pointers_to(const Items<const char*>& texts) {
 
 /// Under the system call filter: whatever is called from here on, a profile in a file has to allow (seccomp_profile).
 [[noreturn]] void execute(const PlanView& plan, char** arguments, char** environment) {
+  if (plan.wait_for_network) wait_for(supervisor_socket(), kNetworkDone);  // last, as the links take longest
   set_blocked_signals(0);
   send_record(Record::Executing, "", "", 0);
   execve(plan.init.path, arguments, environment);
@@ -121,7 +122,6 @@ void become_init(const PlanView& plan, ChildInputs inputs) {
     set_resource_limits(plan, 0);
   }
   close_descriptors(plan, inputs);
-  if (plan.wait_for_network) wait_for(supervisor_socket(), kNetworkDone);
   char** arguments = pointers_to(plan.init.arguments);
   char** environment = pointers_to(plan.init.environment);
   set_memory_policy(plan);

@@ -253,7 +253,8 @@ class ProfileReader {
 
   /// What init does between loading the filter and running its program.
   void require_start() const {
-    for (const char* call : {"capget", "capset", "prctl", "rt_sigprocmask", "sendmsg", "execve", "exit_group"}) {
+    for (const char* call :
+         {"capget", "capset", "prctl", "recvmsg", "rt_sigprocmask", "sendmsg", "execve", "exit_group"}) {
       const auto allows = [call](const SeccompRule& rule) {
         return rule.call == call && lets_through(rule.action) && rule.conditions.empty();
       };

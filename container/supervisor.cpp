@@ -273,11 +273,13 @@ int run(int argument_count, char** arguments) {
   clone_children(start, trees);
   supervised.dev = make_dev(supervised.plan);
   look_at_control();  // the cgroups may be complete, and the child waits for them
+  look_for_network();
   // From here on beside the child, which is busy with its mounts.
   prepare_own_view();
   let_go(start, trees);
   write_file("/proc/self/oom_score_adj", "-1000");  // after clone, as the container must not inherit it
   open_host_consoles();
+  take_short_turns();
   run_loop();
 }
 

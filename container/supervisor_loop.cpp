@@ -48,7 +48,7 @@ Received received;   // or from a daemon
 bool executing = false, ready = false, ended = false;
 bool control_watched = false, end_told = false;
 int builder_status = 0;  // as wait(2) gives it, once it has ended
-bool attached = false, own_view_made = false;
+bool attached = false, own_view_made = false, network_passed_on = false;
 std::int64_t viewers_deadline = 0;
 
 bool try_watch(int fd, std::uint32_t tag) {
@@ -189,6 +189,7 @@ void child_ended_early() {
 
 /// A daemon that is gone will not miss it: its end is noticed by itself.
 void pass_on_network() {
+  network_passed_on = true;
   const protocol::Header header = make_header(Type::NetworkReady, sizeof header);
   const bool sent = send_packet(supervised.control, &header, sizeof header, received.fds, received.fd_count, 0);
   if (!sent && errno != EPIPE && errno != ECONNRESET) give_up("hand over network", supervised.plan.name);
@@ -196,29 +197,37 @@ void pass_on_network() {
   received.fd_count = 0;
 }
 
+/// One of its records, or its end; false when it has said nothing more by now.
+bool hear_child() {
+  receive_packet(supervised.child, &record, sizeof record - 1, received, MSG_DONTWAIT);
+  if (received.size < 0 && errno == EAGAIN) return false;
+  if (received.size < 0) give_up("hear from init", supervised.plan.name);
+  if (received.size == 0) {
+    executing ? become_ready() : child_ended_early();
+    return false;
+  }
+  record.object[sizeof record.object - 1] = 0;
+  switch (record.record) {
+    case Record::Network:
+      pass_on_network();
+      break;
+    case Record::Created:
+      remember_created(record.object);
+      break;
+    case Record::Consoles:
+      take_consoles();
+      break;
+    case Record::Executing:
+      executing = true;
+      break;
+    case Record::Failed:
+      give_up(record.step, record.object, record.error);
+  }
+  return true;
+}
+
 void on_child() {
-  while (supervised.child >= 0) {
-    receive_packet(supervised.child, &record, sizeof record - 1, received, MSG_DONTWAIT);
-    if (received.size < 0 && errno == EAGAIN) return;
-    if (received.size < 0) give_up("hear from init", supervised.plan.name);
-    if (received.size == 0) return executing ? become_ready() : child_ended_early();
-    record.object[sizeof record.object - 1] = 0;
-    switch (record.record) {
-      case Record::Network:
-        pass_on_network();
-        break;
-      case Record::Created:
-        remember_created(record.object);
-        break;
-      case Record::Consoles:
-        take_consoles();
-        break;
-      case Record::Executing:
-        executing = true;
-        break;
-      case Record::Failed:
-        give_up(record.step, record.object, record.error);
-    }
+  while (supervised.child >= 0 && hear_child()) {
   }
 }
 
@@ -409,6 +418,10 @@ void look_at_control() {
   unwatch_and_close(supervised.control);
 }
 
+void look_for_network() {
+  if (supervised.plan.wait_for_network && !network_passed_on && supervised.child >= 0) hear_child();
+}
+
 void prepare_own_view() {
   if (!supervised.plan.own_view.served) return;
   supervised.own_view = make_own_view(supervised.plan, supervised.started);
@@ -418,6 +431,7 @@ void prepare_own_view() {
     log_line("the container sees the host's meminfo and stat: no FUSE, errno ", number.c_str());
   own_view_made = true;
   hand_over_own_view();
+  look_for_network();
 }
 
 void open_host_consoles() {

@@ -32,6 +32,8 @@ extern Supervised supervised;
 void enter_own_cgroups(const int* files, int count);
 /// What the daemon has sent by now, or its end.
 void look_at_control();
+/// The first that the child says, for the daemon takes its time to make links.
+void look_for_network();
 /// Makes the container's own view and hands it over once the child has been told to go on.
 void prepare_own_view();
 /// Host ptys; may run while the child builds its mounts.

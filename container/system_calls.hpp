@@ -15,6 +15,8 @@ pid_t clone_process(std::uint64_t flags, int cgroup, int& pidfd);
 /// Of a child that has just been cloned: to any CPU but ours, if there is one. Where the kernel starts it, it often has
 /// to wait until we pause.
 void move_off_our_cpu(pid_t child);
+/// As base::take_short_turns().
+void take_short_turns();
 /// Opens, writes `text` in one call (control files take a value whole), closes. False with errno set.
 bool write_file(const char* path, const char* text);
 bool write_text(int fd, const char* text);

@@ -198,8 +198,8 @@ TEST(Seccomp, CompiledOnceForTheSameContent) {
 /// A list of what is allowed, in the runtime specification's form; `more` are further rules.
 std::string list_of_allowed(const std::string& more, const std::string& top = "") {
   return R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 13,)" + top + R"(
-    "syscalls": [{"names": ["capget", "capset", "prctl", "rt_sigprocmask", "sendmsg", "execve", "exit_group", "exit",
-                            "seccomp", "no_such_call_at_all", "write"], "action": "SCMP_ACT_ALLOW"})" +
+    "syscalls": [{"names": ["capget", "capset", "prctl", "recvmsg", "rt_sigprocmask", "sendmsg", "execve",
+                            "exit_group", "exit", "seccomp", "no_such_call_at_all", "write"], "action": "SCMP_ACT_ALLOW"})" +
          more + "]}";
 }
 
