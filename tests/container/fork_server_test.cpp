@@ -12,10 +12,12 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
+#include "container/launch_fixture.hpp"
 
 namespace container::test {
 namespace {
@@ -86,10 +88,15 @@ TEST(ForkServer, CopiesAreOurChildrenWithOneTemplate) {
 TEST(ForkServer, CopiesHaveNothingOfTheDaemonsButTheirSocket) {
   ForkServer server(LXCELL_SUPERVISOR);
   auto waiting = forked(server);
-  std::vector<std::string> numbers;
-  for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(waiting.process.pid()) + "/fd"))
-    numbers.push_back(entry.path().filename());
-  EXPECT_THAT(numbers, testing::UnorderedElementsAre("0", "1", "2", "3"));
+  const auto descriptors = [&waiting] {
+    std::set<std::string> numbers;
+    for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(waiting.process.pid()) + "/fd"))
+      numbers.insert(entry.path().filename());
+    return numbers;
+  };
+  const std::set<std::string> its_own{"0", "1", "2", "3"};
+  eventually([&] { return descriptors() == its_own; });  // it has just said who it is
+  EXPECT_EQ(descriptors(), its_own);
   expect_end(waiting);
 }
 

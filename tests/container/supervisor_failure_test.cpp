@@ -140,7 +140,7 @@ TEST_F(SupervisorFailure, BuilderKilledWhileItWorksIsReported) {
   use_user_namespace(plan);
   plan.wait_for_network = true;
   Supervisor supervisor(image);
-  supervisor.start(plan);
+  supervisor.start(plan, false);  // so that it waits for the cgroups
   supervisor.receive(Type::NetworkReady);
   const std::string of_supervisor = "/proc/" + std::to_string(supervisor.pid());
   const std::string children = read_text(of_supervisor + "/task/" + std::to_string(supervisor.pid()) + "/children");

@@ -158,11 +158,11 @@ Supervisor::~Supervisor() {
   waitpid(pid_, nullptr, 0);
 }
 
-void Supervisor::start(const ContainerPlan& plan) {
-  start_bytes(encode_plan(plan));
+void Supervisor::start(const ContainerPlan& plan, bool attach) {
+  start_bytes(encode_plan(plan), attach);
 }
 
-void Supervisor::start_bytes(const std::string& bytes) {
+void Supervisor::start_bytes(const std::string& bytes, bool attach) {
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
   control_ = std::move(ours);
   const base::Fd plan_fd = memfd_with(bytes);
@@ -171,7 +171,7 @@ void Supervisor::start_bytes(const std::string& bytes) {
   message.header = {protocol::Type::Start, protocol::kVersion, 0, sizeof message - sizeof message.header};
   message.plan_size = bytes.size();
   send_with_fds(control_.get(), &message, sizeof message, {plan_fd.get(), log.get(), listener_.get()});
-  send(protocol::Type::Attach);
+  if (attach) send(protocol::Type::Attach);
   pid_ = fork();
   ASSERT_GE(pid_, 0);
   if (pid_ == 0) {

@@ -47,8 +47,9 @@ class Supervisor {
   explicit Supervisor(const Image& image);
   ~Supervisor();  // kills it, and with it the container
 
-  void start(const ContainerPlan& plan);
-  void start_bytes(const std::string& bytes);
+  /// `attach`: says that the cgroups are complete, for which the mounts wait.
+  void start(const ContainerPlan& plan, bool attach = true);
+  void start_bytes(const std::string& bytes, bool attach = true);
   pid_t pid() const { return pid_; }
   base::Fd& control() { return control_; }
 
