@@ -13,6 +13,7 @@
 #include "container/child_records.hpp"
 #include "container/devices.hpp"
 #include "container/failure.hpp"
+#include "container/forks.hpp"
 #include "container/identity.hpp"
 #include "container/namespaces.hpp"
 
@@ -131,6 +132,7 @@ void become_builder(const PlanView& plan, BuilderInputs inputs) {
   set_resource_limits(plan, 1);
   build_root(plan, trees, consoles, MountSet::Fixed, inputs.init);
   add_own_files(plan, trees);
+  go_to_any_cpu();
   const bool more = has_detachable(plan);
   if (more)
     show_later_mounts();

@@ -19,7 +19,7 @@ namespace {
 using protocol::Type;
 
 unsigned long cpus[128];  // the daemon's; with more than 8192 of them, they stay as they are
-long cpu_bytes = 0;
+long cpu_bytes = 0;       // of them, as the kernel has them
 
 /// A child of the daemon's, not ours, so that it is the daemon that hears of its end and can reap it.
 pid_t fork_for_daemon(int cgroup) {
@@ -56,7 +56,8 @@ void tell_failure(int control, int error) {
 
 void serve_forks(Received& received) {
   prctl(PR_SET_NAME, "lxcell-template");
-  cpu_bytes = syscall(SYS_sched_getaffinity, 0, sizeof cpus, cpus);
+  const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof cpus, cpus);
+  cpu_bytes = bytes < 0 ? 0 : bytes;
   for (;;) {
     const int control = received.fd_count > 0 ? received.fds[0] : -1;
     const pid_t pid = control < 0 ? -1 : fork_for_daemon(received.fd_count > 1 ? received.fds[1] : -1);
@@ -71,6 +72,17 @@ void serve_forks(Received& received) {
     receive_packet(protocol::kControlFd, &header, sizeof header, received, 0);
     if (received.size <= 0) _exit(0);  // the daemon is gone, or we cannot hear it: it makes another
   }
+}
+
+void keep_off_our_cpu(pid_t child) {
+  constexpr unsigned kBits = 8 * sizeof(unsigned long);
+  unsigned here = 0;
+  if (syscall(SYS_getcpu, &here, nullptr, nullptr) != 0 || here >= 8 * static_cast<unsigned long>(cpu_bytes)) return;
+  unsigned long& word = cpus[here / kBits];
+  const unsigned long bit = word & 1UL << (here % kBits);
+  word &= ~bit;
+  syscall(SYS_sched_setaffinity, child, cpu_bytes, cpus);  // fails where no other is left
+  word |= bit;
 }
 
 void go_to_any_cpu() {

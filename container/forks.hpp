@@ -9,7 +9,11 @@ namespace container {
 /// Serves requests for copies, the first of which has been `received`, until the daemon is gone; returns in each copy,
 /// whose control socket has the place of the template's and knows its pid then.
 void serve_forks(Received& received);
-/// In a copy: the daemon keeps it off the CPU on which it prepares what it is going to say, until that has come.
+/// Whom a message wakes starts on the CPU of who sent it, and has to wait there until that pauses. So who is going to
+/// be told something keeps off that CPU: a copy off the daemon's, which sees to that itself, and a child off ours.
+/// Without effect where there is no other CPU, or no template that knows them all.
+void keep_off_our_cpu(pid_t child);
+/// Once told.
 void go_to_any_cpu();
 
 /// What ps shows after the program: `name`, as much of it as there was room left in the arguments of the template.

@@ -224,7 +224,7 @@ void clone_builder(const Start& start, const MountTrees& trees, const Sockets& s
     close(sockets.builder[0]);
     become_builder(supervised.plan, {trees, sockets.child[1], sockets.builder[1], supervised.init_pidfd});
   }
-  move_off_our_cpu(pid);
+  keep_off_our_cpu(pid);
   supervised.builder_pid = pid;
   if (setns(home, CLONE_NEWPID) != 0) give_up("leave pid namespace", supervised.plan.name);
   close(home);

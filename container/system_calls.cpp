@@ -40,22 +40,6 @@ pid_t clone_process(std::uint64_t flags, int cgroup, int& pidfd) {
   return static_cast<pid_t>(syscall(SYS_clone3, &args, sizeof args));
 }
 
-void move_off_our_cpu(pid_t child) {
-  constexpr unsigned kBits = 8 * sizeof(unsigned long);
-  unsigned long ours[128];  // 8192 CPUs: with more than that, the child stays where it is
-  unsigned here = 0;
-  const long size = syscall(SYS_sched_getaffinity, 0, sizeof ours, ours);
-  if (size <= 0 || syscall(SYS_getcpu, &here, nullptr, nullptr) != 0 || here >= 8 * static_cast<unsigned long>(size))
-    return;
-  unsigned long& word = ours[here / kBits];
-  const unsigned long bit = 1UL << (here % kBits);
-  word &= ~bit;
-  // Fails where no other is left. It may go anywhere again once it has gone.
-  if (syscall(SYS_sched_setaffinity, child, size, ours) != 0) return;
-  word |= bit;
-  syscall(SYS_sched_setaffinity, child, size, ours);
-}
-
 void take_short_turns() {
   constexpr std::uint64_t kShortTurn = 100'000;  // nanoseconds, the least there is
   sched_attr own = {};

@@ -12,9 +12,6 @@ namespace container {
 int open_beneath(int root, const char* path, int flags);
 /// clone3(2) without CLONE_VM: returns twice, as fork(2) does. `cgroup` is -1 or a v2 directory for CLONE_INTO_CGROUP.
 pid_t clone_process(std::uint64_t flags, int cgroup, int& pidfd);
-/// Of a child that has just been cloned: to any CPU but ours, if there is one. Where the kernel starts it, it often has
-/// to wait until we pause.
-void move_off_our_cpu(pid_t child);
 /// As base::take_short_turns().
 void take_short_turns();
 /// Opens, writes `text` in one call (control files take a value whole), closes. False with errno set.
