@@ -362,7 +362,9 @@ def definitions(stage, _options):
             raise RuntimeError("definitions are missing")
         took = time.monotonic() - began
         rows = stage.program("growth_bench", "--uri", daemon.uri, "--as-it-is", "--rounds", 15)
-        return {"start s": took, "list ms": targets.medians(rows)["list"][str(count)],
+        medians = targets.medians(rows)
+        return {"start s": took, "list ms": medians["list"][str(count)],
+                "list's handles freed ms": medians["list's handles freed"][str(count)],
                 "daemon RSS MiB": memory_mib(daemon.pid, "VmRSS")}
     finally:
         daemon.end()

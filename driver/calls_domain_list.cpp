@@ -43,33 +43,33 @@ void add_domain_list_calls(rpc::ProcedureTable& table, Services& services) {
   table.on<proc::ConnectListAllDomains>(Run::Inline, [&](Call& call, const auto& args) {
     require_flags(args.flags, kAllFilters, "virConnectListAllDomains");
     rpc::ConnectListAllDomainsRet ret;
-    const auto found = list_domains(services, visible_domains(call), args.flags);
+    const auto found = list_identities(services, visible_domains(call), args.flags);
     ret.ret = static_cast<std::uint32_t>(found.size());
     if (args.need_results) ret.domains.reserve(found.size());
     if (args.need_results)
-      for (const auto& domain : found) ret.domains.push_back(to_wire(domain.identity));
+      for (const auto& domain : found) ret.domains.push_back(to_wire(domain));
     return ret;
   });
   table.on<proc::ConnectNumOfDomains>(Run::Inline, [&](Call& call, const auto&) {
     return rpc::ConnectNumOfDomainsRet{static_cast<std::int32_t>(
-        list_domains(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_ACTIVE).size())};
+        list_identities(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_ACTIVE).size())};
   });
   table.on<proc::ConnectNumOfDefinedDomains>(Run::Inline, [&](Call& call, const auto&) {
     return rpc::ConnectNumOfDefinedDomainsRet{static_cast<std::int32_t>(
-        list_domains(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_INACTIVE).size())};
+        list_identities(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_INACTIVE).size())};
   });
   table.on<proc::ConnectListDomains>(Run::Inline, [&](Call& call, const auto& args) {
     const std::size_t most = bounded(args.maxids, kDomainListMax);
     rpc::ConnectListDomainsRet ret;
-    for (const auto& domain : list_domains(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_ACTIVE))
-      if (ret.ids.size() < most) ret.ids.push_back(domain.identity.id);
+    for (const auto& domain : list_identities(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_ACTIVE))
+      if (ret.ids.size() < most) ret.ids.push_back(domain.id);
     return ret;
   });
   table.on<proc::ConnectListDefinedDomains>(Run::Inline, [&](Call& call, const auto& args) {
     const std::size_t most = bounded(args.maxnames, kDomainListMax);
     rpc::ConnectListDefinedDomainsRet ret;
-    for (const auto& domain : list_domains(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_INACTIVE))
-      if (ret.names.size() < most) ret.names.push_back(domain.identity.name);
+    for (const auto& domain : list_identities(services, visible_domains(call), VIR_CONNECT_LIST_DOMAINS_INACTIVE))
+      if (ret.names.size() < most) ret.names.push_back(domain.name);
     return ret;
   });
 }

@@ -187,7 +187,7 @@ std::vector<DomainSnapshot> domains_meant(const Services& services, const Visibl
   for (const auto& wanted : args.doms)
     if (const auto domain = services.registry.find(base::Uuid{wanted.uuid});
         domain && (!visible || visible->contains(domain->uuid())))
-      if (auto now = domain->snapshot(); matches(now, filters)) found.push_back(std::move(now));
+      if (auto now = domain->snapshot(); matches(now.standing(), filters)) found.push_back(std::move(now));
   return found;
 }
 

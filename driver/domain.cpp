@@ -55,6 +55,11 @@ DomainSnapshot Domain::snapshot() const {
   return {{name_, uuid_, id_}, status_, config_ != nullptr, autostart_, live_, config_, running_};
 }
 
+DomainStanding Domain::standing() const {
+  const std::scoped_lock lock(mutex_);
+  return {id_, status_, config_ != nullptr, autostart_};
+}
+
 bool Domain::updated() const {
   DefinitionPtr now, then;
   {

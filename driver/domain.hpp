@@ -62,13 +62,20 @@ inline DefinitionPtr share(domain_xml::DomainDefinition definition) {
   return std::make_shared<const domain_xml::DomainDefinition>(std::move(definition));
 }
 
-/// A consistent copy of a domain at one moment.
 /// How a run begins.
 struct StartOptions {
   std::uint64_t autodestroy_owner = 0;  // the connection whose end ends this run, 0 for none
   bool paused = false;                  // frozen as soon as init has been executed
 };
 
+/// What lists choose by.
+struct DomainStanding {
+  int id = -1;
+  Status status;
+  bool persistent = false, autostart = false;
+};
+
+/// A consistent copy of a domain at one moment.
 struct DomainSnapshot {
   DomainIdentity identity;
   Status status;
@@ -77,6 +84,7 @@ struct DomainSnapshot {
   DefinitionPtr live;    // while active
   DefinitionPtr config;  // next boot's, while persistent
   std::shared_ptr<container::Running> running;
+  DomainStanding standing() const { return {identity.id, status, persistent, autostart}; }
   /// The definition clients see without flags. Throws NoDomain when the domain has just gone for good.
   const domain_xml::DomainDefinition& current() const;
 };
@@ -104,6 +112,7 @@ class Domain : public std::enable_shared_from_this<Domain> {
   Domain(Services& services, std::string name, base::Uuid uuid);
 
   DomainSnapshot snapshot() const;
+  DomainStanding standing() const;
   /// Whether the next boot's definition is another than this run was started from.
   bool updated() const;
   DomainIdentity identity() const;

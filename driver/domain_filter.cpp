@@ -16,7 +16,7 @@ struct FilterGroup {
 
 }  // namespace
 
-bool matches(const DomainSnapshot& domain, std::uint32_t flags) {
+bool matches(const DomainStanding& domain, std::uint32_t flags) {
   const auto group = [&](std::uint32_t yes, std::uint32_t no, bool is) {
     return FilterGroup{flags, yes | no}.pass(is ? yes : no);
   };
@@ -34,16 +34,33 @@ bool matches(const DomainSnapshot& domain, std::uint32_t flags) {
          group(VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT, VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, false);
 }
 
+namespace {
+
+template <typename Take>
+void each_match(const Services& services, const std::set<base::Uuid>* visible, std::uint32_t flags, const Take& take) {
+  for (const auto& domain : services.registry.all()) {
+    if (visible && !visible->contains(domain->uuid())) continue;
+    if (const auto now = domain->standing(); matches(now, flags)) take(*domain, now);
+  }
+}
+
+}  // namespace
+
+std::vector<DomainIdentity> list_identities(const Services& services, const std::set<base::Uuid>* visible,
+                                            std::uint32_t flags) {
+  std::vector<DomainIdentity> found;
+  each_match(services, visible, flags, [&](const Domain& domain, const DomainStanding& now) {
+    found.push_back({domain.name(), domain.uuid(), now.id});
+  });
+  return found;
+}
+
 std::vector<DomainSnapshot> list_domains(const Services& services, const std::set<base::Uuid>* visible,
                                          std::uint32_t flags) {
-  const auto all = services.registry.all();
   std::vector<DomainSnapshot> found;
-  found.reserve(visible ? visible->size() : all.size());
-  for (const auto& domain : all)
-    if (visible && !visible->contains(domain->uuid()))
-      continue;
-    else if (auto now = domain->snapshot(); matches(now, flags))
-      found.push_back(std::move(now));
+  each_match(services, visible, flags, [&](const Domain& domain, const DomainStanding&) {
+    if (auto now = domain.snapshot(); matches(now.standing(), flags)) found.push_back(std::move(now));
+  });
   return found;
 }
 

@@ -10,8 +10,11 @@
 
 namespace driver {
 
-bool matches(const DomainSnapshot& domain, std::uint32_t flags);
+bool matches(const DomainStanding& domain, std::uint32_t flags);
 /// Matching domains in order of name; if `visible` is given, only these. Waits for none of them.
+std::vector<DomainIdentity> list_identities(const Services& services, const std::set<base::Uuid>* visible,
+                                            std::uint32_t flags);
+/// The same with all that is known of them.
 std::vector<DomainSnapshot> list_domains(const Services& services, const std::set<base::Uuid>* visible,
                                          std::uint32_t flags);
 

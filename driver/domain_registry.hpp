@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
@@ -41,7 +40,14 @@ class DomainRegistry {
  private:
   mutable std::shared_mutex mutex_;
   std::unordered_map<base::Uuid, std::shared_ptr<Domain>> by_uuid_;
-  std::map<std::string, std::shared_ptr<Domain>> by_name_;  // in order, as lists are: sorting 10,000 took 10 ms
+  using ByName = std::vector<std::shared_ptr<Domain>>;
+
+  /// Where the domain of this name is, or has its place.
+  ByName::const_iterator place_of(const std::string& name) const;
+  bool has(const std::string& name) const;
+  void forget_name(const std::string& name);
+
+  ByName by_name_;  // in that order, as lists are, which walk all of it: in a tree 10,000 took 1 ms longer
 };
 
 /// The same, or NoDomain thrown as libvirt words it.
