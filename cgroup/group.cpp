@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -440,12 +439,6 @@ bool blocks_are_counted(const Mount& blkio) {
   return seen;
 }
 
-/// By the number of links, which costs the least: two and one for each child.
-bool has_children(const std::string& path) {
-  struct stat directory;
-  return ::stat(path.c_str(), &directory) == 0 && directory.st_nlink != 2;
-}
-
 }  // namespace
 
 Usage Group::usage(Ask asked, Keep keep) const {
@@ -457,10 +450,9 @@ Usage Group::usage(Ask asked, Keep keep) const {
   if (const Part* part = asks(asked, Ask::PerCpu) ? impl_->find("cpuacct") : nullptr; part && part->mount->version == 2)
     usage.per_cpu_ns = read_per_cpu_time(part->directory);
   // v1 counts the kills of each directory by itself.
-  if (usage.oom_kills && impl_->find("memory")->mount->version == 1) {
-    const auto source = oom_source();
-    if (has_children(source->directory)) usage.oom_kills = count_oom_kills(*source);
-  }
+  if (const Part* memory = usage.oom_kills ? impl_->find("memory") : nullptr; memory && memory->mount->version == 1)
+    if (impl_->stat_reader.has_groups_below(keep, memory->directory, kPayloadLeaf))
+      usage.oom_kills = count_oom_kills(*oom_source());
   if (asks(asked, Ask::PerfEvents)) usage.perf = impl_->perf_events.read();
   if (usage.blocks && usage.blocks->empty() && !blocks_are_counted(*impl_->find("blkio")->mount)) usage.blocks.reset();
   return usage;

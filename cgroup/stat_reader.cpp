@@ -1,6 +1,7 @@
 #include "cgroup/stat_reader.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -49,8 +50,21 @@ Usage StatReader::read(Ask asked, Keep keep, const std::function<const Directory
   });
 }
 
+bool StatReader::has_groups_below(Keep keep, const Directory& directory, const char* child) {
+  const std::scoped_lock lock(mutex_);
+  base::Fd opened;
+  if (!child_) opened = directory.try_open(child, O_PATH | O_DIRECTORY);
+  const int fd = child_ ? child_.get() : opened.get();
+  if (fd < 0) return false;
+  struct stat status;
+  const bool found = ::fstat(fd, &status) == 0 && status.st_nlink > 2;  // two, and one for each group
+  if (opened && keep == Keep::Open && base::percent_in_use(fd) < kMostInUse) child_ = std::move(opened);
+  return found;
+}
+
 void StatReader::close() {
   const std::scoped_lock lock(mutex_);
+  child_.reset();
   files_.clear();
 }
 

@@ -19,6 +19,9 @@ class StatReader {
  public:
   /// `find` tells in which directory a file is; nullptr where this host has no such file, which stays so. Any thread.
   Usage read(Ask asked, Keep keep, const std::function<const Directory*(const StatFile&)>& find);
+  /// Whether there are groups below `child` of `directory`, by its number of links, which costs the least. False where
+  /// it is gone.
+  bool has_groups_below(Keep keep, const Directory& directory, const char* child);
   /// Closes what was kept.
   void close();
 
@@ -28,6 +31,7 @@ class StatReader {
     base::Fd fd;
     bool absent = false;  // this host has no such file
   };
+  base::Fd child_;
   std::vector<File> files_;  // by their number in stat_files(); empty until one is kept
 };
 

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "cgroup/limits.hpp"
 #include "cgroup/text.hpp"
@@ -22,13 +21,21 @@ std::string_view take(std::string_view& text, char end) {
   return taken;
 }
 
-/// Calls `on_pair(key, value)` for each "key value" line.
-template <typename OnPair>
-void each_pair(std::string_view text, const OnPair& on_pair) {
+/// What some lines of a file with "key value" lines say, and where it goes. Most of a long file is nobody's.
+struct Wanted {
+  std::string_view key;
+  std::optional<std::uint64_t> Usage::*member;
+  std::uint64_t unit = 1;
+};
+
+template <std::size_t Count>
+void take_pairs(std::string_view text, Usage& usage, const Wanted (&wanted)[Count]) {
   while (!text.empty()) {
     std::string_view line = take(text, '\n');
     const std::string_view key = take(line, ' ');
-    if (const auto value = parse_number(line)) on_pair(key, *value);
+    for (const auto& one : wanted)
+      if (key == one.key)
+        if (const auto value = parse_number(line)) usage.*one.member = *value * one.unit;
   }
 }
 
@@ -42,10 +49,8 @@ void parse_cpuacct_usage(std::string_view text, Usage& usage) {
 }
 
 void parse_cpuacct_stat(std::string_view text, Usage& usage) {
-  each_pair(text, [&](std::string_view key, std::uint64_t value) {
-    if (key == "user") usage.cpu_user_ns = value * ns_per_tick();
-    if (key == "system") usage.cpu_system_ns = value * ns_per_tick();
-  });
+  take_pairs(text, usage,
+             {{"user", &Usage::cpu_user_ns, ns_per_tick()}, {"system", &Usage::cpu_system_ns, ns_per_tick()}});
 }
 
 /// Possible CPUs in order, which number from 0 without gaps.
@@ -56,11 +61,10 @@ void parse_cpuacct_usage_percpu(std::string_view text, Usage& usage) {
 }
 
 void parse_cpu_stat(std::string_view text, Usage& usage) {
-  each_pair(text, [&](std::string_view key, std::uint64_t value) {
-    if (key == "usage_usec") usage.cpu_ns = value * kNsPerUs;
-    if (key == "user_usec") usage.cpu_user_ns = value * kNsPerUs;
-    if (key == "system_usec") usage.cpu_system_ns = value * kNsPerUs;
-  });
+  take_pairs(text, usage,
+             {{"usage_usec", &Usage::cpu_ns, kNsPerUs},
+              {"user_usec", &Usage::cpu_user_ns, kNsPerUs},
+              {"system_usec", &Usage::cpu_system_ns, kNsPerUs}});
 }
 
 void parse_memory_usage(std::string_view text, Usage& usage) {
@@ -77,25 +81,22 @@ void parse_memory_limit(std::string_view text, Usage& usage) {
 
 /// "total_" counts the groups below as well, where the processes are.
 void parse_memory_stat_v1(std::string_view text, Usage& usage) {
-  each_pair(text, [&](std::string_view key, std::uint64_t value) {
-    if (key == "hierarchical_memory_limit") usage.memory_limit_bytes = if_limited(value);
-    if (!key.starts_with("total_")) return;
-    key.remove_prefix(6);
-    if (key == "cache") usage.page_cache_bytes = value;
-    if (key == "inactive_file") usage.inactive_file_bytes = value;
-    if (key == "pgfault") usage.page_faults = value;
-    if (key == "pgmajfault") usage.major_page_faults = value;
-    if (key == "swap") usage.swap_bytes = value;
-  });
+  take_pairs(text, usage,
+             {{"hierarchical_memory_limit", &Usage::memory_limit_bytes},
+              {"total_cache", &Usage::page_cache_bytes},
+              {"total_inactive_file", &Usage::inactive_file_bytes},
+              {"total_pgfault", &Usage::page_faults},
+              {"total_pgmajfault", &Usage::major_page_faults},
+              {"total_swap", &Usage::swap_bytes}});
+  usage.memory_limit_bytes = if_limited(usage.memory_limit_bytes);
 }
 
 void parse_memory_stat_v2(std::string_view text, Usage& usage) {
-  each_pair(text, [&](std::string_view key, std::uint64_t value) {
-    if (key == "file") usage.page_cache_bytes = value;
-    if (key == "inactive_file") usage.inactive_file_bytes = value;
-    if (key == "pgfault") usage.page_faults = value;
-    if (key == "pgmajfault") usage.major_page_faults = value;
-  });
+  take_pairs(text, usage,
+             {{"file", &Usage::page_cache_bytes},
+              {"inactive_file", &Usage::inactive_file_bytes},
+              {"pgfault", &Usage::page_faults},
+              {"pgmajfault", &Usage::major_page_faults}});
 }
 
 void parse_swap_current(std::string_view text, Usage& usage) {
@@ -104,9 +105,7 @@ void parse_swap_current(std::string_view text, Usage& usage) {
 
 /// memory.oom_control and memory.events alike.
 void parse_oom_kills(std::string_view text, Usage& usage) {
-  each_pair(text, [&](std::string_view key, std::uint64_t value) {
-    if (key == "oom_kill") usage.oom_kills = value;
-  });
+  take_pairs(text, usage, {{"oom_kill", &Usage::oom_kills}});
 }
 
 /// The device that a line which begins with "8:16 " is about; nullptr if it begins otherwise ("Total 0").
@@ -165,10 +164,19 @@ void parse_pids_current(std::string_view text, Usage& usage) {
   usage.processes = parse_number(text);
 }
 
+/// "12.34": the kernel writes nothing else, and std::from_chars took a tenth of what these files did.
 double parse_percent(std::string_view text) {
-  double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+  double digits = 0, unit = 1;
+  bool fraction = false;
+  for (const char c : text) {
+    if (c == '.') {
+      fraction = true;
+      continue;
+    }
+    digits = digits * 10 + (c - '0');
+    if (fraction) unit *= 10;
+  }
+  return digits / unit;
 }
 
 /// "some avg10=0.00 avg60=0.00 avg300=0.00 total=0"

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <ctime>
+#include <initializer_list>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "container/loop_disk.hpp"
-#include "driver/parameters.hpp"
+#include "driver/wire_values.hpp"
 
 namespace driver {
 namespace {
@@ -34,38 +36,84 @@ constexpr Group kGroups[] = {
     {VIR_DOMAIN_STATS_PERF, Ask::PerfEvents},
 };
 
-/// The figures of one record, in order.
+/// The figures of one record on their way to the wire, in order: struct DomainStatsRecord's `params`. A thousand
+/// domains have seventy thousand of them, so that none is a value of its own in between.
 class Record {
  public:
-  template <typename Value>
-  void add(std::string key, Value value) {
-    params_.push_back({std::move(key), value});
+  using Name = std::initializer_list<std::string_view>;  // its pieces
+
+  explicit Record(rpc::Encoder& out) : out_(out), count_at_(out.bytes().size()) { out.put_u32(0); }
+  ~Record() { out_.set_u32(count_at_, count_); }
+  Record(const Record&) = delete;
+  Record& operator=(const Record&) = delete;
+
+  void add(Name name, std::int32_t value) {
+    begin(name, VIR_TYPED_PARAM_INT);
+    out_.put_u32(static_cast<std::uint32_t>(value));
   }
-  void add_if(const char* key, const std::optional<std::uint64_t>& value) {
-    if (value) add(key, *value);
+  void add(Name name, std::uint32_t value) {
+    begin(name, VIR_TYPED_PARAM_UINT);
+    out_.put_u32(value);
   }
-  void add(const std::string& resource, const std::optional<cgroup::Pressure>& pressure) {
+  void add(Name name, std::uint64_t value) {
+    begin(name, VIR_TYPED_PARAM_ULLONG);
+    out_.put_u64(value);
+  }
+  void add(Name name, double value) {
+    begin(name, VIR_TYPED_PARAM_DOUBLE);
+    out_.put_double(value);
+  }
+  void add(Name name, std::string_view value) {
+    begin(name, VIR_TYPED_PARAM_STRING);
+    out_.put_opaque(value);
+  }
+  void add_if(std::string_view name, const std::optional<std::uint64_t>& value) {
+    if (value) add({name}, *value);
+  }
+  void add(std::string_view resource, const std::optional<cgroup::Pressure>& pressure) {
     if (!pressure) return;
-    add_line(resource + ".pressure.some", pressure->some);
-    add_line(resource + ".pressure.full", pressure->full);
+    add_line(resource, ".pressure.some", pressure->some);
+    add_line(resource, ".pressure.full", pressure->full);
   }
-  std::vector<rpc::TypedParam> take() { return std::move(params_); }
-  void reserve(std::size_t count) { params_.reserve(count); }
 
  private:
-  void add_line(const std::string& prefix, const std::optional<cgroup::Pressure::Line>& line) {
-    if (!line) return;
-    add(prefix + ".avg10", line->avg10);
-    add(prefix + ".avg60", line->avg60);
-    add(prefix + ".avg300", line->avg300);
-    add(prefix + ".total", line->total_us);
+  void begin(Name name, int type) {
+    ++count_;
+    out_.put_opaque(name);
+    out_.put_u32(static_cast<std::uint32_t>(type));
   }
-  std::vector<rpc::TypedParam> params_;
+  void add_line(std::string_view resource, std::string_view line,
+                const std::optional<cgroup::Pressure::Line>& pressure) {
+    if (!pressure) return;
+    add({resource, line, ".avg10"}, pressure->avg10);
+    add({resource, line, ".avg60"}, pressure->avg60);
+    add({resource, line, ".avg300"}, pressure->avg300);
+    add({resource, line, ".total"}, pressure->total_us);
+  }
+
+  rpc::Encoder& out_;
+  const std::size_t count_at_;
+  std::uint32_t count_ = 0;
+};
+
+/// "net.0.": what the names of one object among several begin with.
+class Prefix {
+ public:
+  Prefix(std::string_view kind, std::size_t number) {
+    text_ += kind;
+    text_ += '.';
+    text_ += std::to_string(number);
+    text_ += '.';
+  }
+  operator std::string_view() const { return text_; }
+
+ private:
+  std::string text_;
 };
 
 void add_state(Record& record, const DomainSnapshot& domain) {
-  record.add("state.state", std::int32_t{domain.status.state});
-  record.add("state.reason", std::int32_t{domain.status.reason});
+  record.add({"state.state"}, std::int32_t{domain.status.state});
+  record.add({"state.reason"}, std::int32_t{domain.status.reason});
 }
 
 void add_cpu(Record& record, const cgroup::Usage& usage) {
@@ -77,40 +125,39 @@ void add_cpu(Record& record, const cgroup::Usage& usage) {
 }
 
 void add_memory(Record& record, const DomainSnapshot& domain, const cgroup::Usage& usage) {
-  record.add("balloon.maximum", domain.current().memory_kib);
-  if (!domain.running) record.add("balloon.current", domain.current().current_memory_kib);
+  record.add({"balloon.maximum"}, domain.current().memory_kib);
+  if (!domain.running) record.add({"balloon.current"}, domain.current().current_memory_kib);
   if (!domain.running) return;
-  for (const auto& figure : memory_figures(domain.current(), usage))
-    record.add(std::string("balloon.") + figure.key, figure.value);
+  for (const auto& figure : memory_figures(domain.current(), usage)) record.add({"balloon.", figure.key}, figure.value);
   record.add("memory", usage.memory_pressure);
   record.add_if("memory.oom_kill", usage.oom_kills);
 }
 
 void add_vcpus(Record& record, const DomainDefinition& definition) {
-  record.add("vcpu.current", std::uint32_t{current_vcpus(definition)});
-  record.add("vcpu.maximum", std::uint32_t{definition.vcpus});
+  record.add({"vcpu.current"}, std::uint32_t{current_vcpus(definition)});
+  record.add({"vcpu.maximum"}, std::uint32_t{definition.vcpus});
 }
 
 void add_interfaces(Record& record, const DomainSnapshot& domain, const container::TrafficByLink& traffic) {
   if (!domain.running) return;
   const auto& interfaces = domain.live->interfaces;
-  record.add("net.count", static_cast<std::uint32_t>(interfaces.size()));
+  record.add({"net.count"}, static_cast<std::uint32_t>(interfaces.size()));
   for (std::size_t i = 0; i < interfaces.size(); ++i) {
     const std::string& name = interfaces[i].target_dev;
     if (name.empty()) continue;  // it has no end on the host, so there is no name for it and nobody counts
-    const auto key = [i](const char* word) { return numbered("net", i, word); };
-    record.add(key("name"), name);
+    const Prefix net("net", i);
+    record.add({net, "name"}, name);
     const auto found = traffic.find(name);
     if (found == traffic.end()) continue;
     const container::Traffic& link = found->second;
-    record.add(key("rx.bytes"), link.rx_bytes);
-    record.add(key("rx.pkts"), link.rx_packets);
-    record.add(key("rx.errs"), link.rx_errors);
-    record.add(key("rx.drop"), link.rx_dropped);
-    record.add(key("tx.bytes"), link.tx_bytes);
-    record.add(key("tx.pkts"), link.tx_packets);
-    record.add(key("tx.errs"), link.tx_errors);
-    record.add(key("tx.drop"), link.tx_dropped);
+    record.add({net, "rx.bytes"}, link.rx_bytes);
+    record.add({net, "rx.pkts"}, link.rx_packets);
+    record.add({net, "rx.errs"}, link.rx_errors);
+    record.add({net, "rx.drop"}, link.rx_dropped);
+    record.add({net, "tx.bytes"}, link.tx_bytes);
+    record.add({net, "tx.pkts"}, link.tx_packets);
+    record.add({net, "tx.errs"}, link.tx_errors);
+    record.add({net, "tx.drop"}, link.tx_dropped);
   }
 }
 
@@ -169,21 +216,21 @@ void add_blocks(Record& record, const DomainSnapshot& domain, const StatsSources
   if (!domain.running) return;
   const auto entries =
       block_entries(domain.current(), sources, usage.blocks.value_or(std::vector<cgroup::BlockUsage>()), disks);
-  record.add("block.count", static_cast<std::uint32_t>(entries.size()));
+  record.add({"block.count"}, static_cast<std::uint32_t>(entries.size()));
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    const auto key = [i](const char* word) { return numbered("block", i, word); };
-    record.add(key("name"), entries[i].storage.name);
-    record.add(key("path"), entries[i].storage.path);
+    const Prefix block("block", i);
+    record.add({block, "name"}, entries[i].storage.name);
+    record.add({block, "path"}, entries[i].storage.path);
     if (const auto& done = entries[i].usage) {
-      record.add(key("rd.reqs"), done->reads);
-      record.add(key("rd.bytes"), done->read_bytes);
-      record.add(key("wr.reqs"), done->writes);
-      record.add(key("wr.bytes"), done->written_bytes);
+      record.add({block, "rd.reqs"}, done->reads);
+      record.add({block, "rd.bytes"}, done->read_bytes);
+      record.add({block, "wr.reqs"}, done->writes);
+      record.add({block, "wr.bytes"}, done->written_bytes);
     }
     if (const auto& size = entries[i].size) {
-      record.add(key("allocation"), size->allocation);
-      record.add(key("capacity"), size->capacity);
-      record.add(key("physical"), size->physical);
+      record.add({block, "allocation"}, size->allocation);
+      record.add({block, "capacity"}, size->capacity);
+      record.add({block, "physical"}, size->physical);
     }
   }
   record.add("io", usage.block_pressure);
@@ -254,12 +301,11 @@ cgroup::Usage usage_for_stats(const DomainSnapshot& domain, std::uint32_t groups
   }
 }
 
-std::vector<rpc::TypedParam> domain_stats(const DomainSnapshot& domain, const cgroup::Usage& usage,
-                                          const StatsSources& sources, container::Disks& disks) {
-  constexpr std::size_t kUsualFigures = 80;
+void put_domain_stats(rpc::Encoder& out, const DomainSnapshot& domain, const cgroup::Usage& usage,
+                      const StatsSources& sources, container::Disks& disks) {
   const auto wants = [&](std::uint32_t group) { return (sources.groups & group) != 0; };
-  Record record;
-  record.reserve(kUsualFigures);
+  to_wire(domain.identity).encode(out);
+  Record record(out);
   if (wants(VIR_DOMAIN_STATS_STATE)) add_state(record, domain);
   if (wants(VIR_DOMAIN_STATS_CPU_TOTAL)) add_cpu(record, usage);
   if (wants(VIR_DOMAIN_STATS_BALLOON)) add_memory(record, domain, usage);
@@ -267,8 +313,7 @@ std::vector<rpc::TypedParam> domain_stats(const DomainSnapshot& domain, const cg
   if (wants(VIR_DOMAIN_STATS_INTERFACE)) add_interfaces(record, domain, sources.traffic);
   if (wants(VIR_DOMAIN_STATS_BLOCK)) add_blocks(record, domain, sources, usage, disks);
   if (wants(VIR_DOMAIN_STATS_PERF))
-    for (const auto& [name, count] : usage.perf) record.add("perf." + name, count);
-  return record.take();
+    for (const auto& [name, count] : usage.perf) record.add({"perf.", name}, count);
 }
 
 }  // namespace driver

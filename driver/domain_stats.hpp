@@ -42,9 +42,9 @@ struct StatsSources {
 };
 /// What the files behind `groups` say; nothing of a domain that is shut off or has just ended.
 cgroup::Usage usage_for_stats(const DomainSnapshot& domain, std::uint32_t groups);
-/// One domain's record, of the usage just read. A group without figures is absent: the domain does not run, or this
-/// host does not count such things. `disks` belongs to the calling thread.
-std::vector<rpc::TypedParam> domain_stats(const DomainSnapshot& domain, const cgroup::Usage& usage,
-                                          const StatsSources& sources, container::Disks& disks);
+/// Appends one domain's record, struct DomainStatsRecord, of the usage just read. A group without figures is absent:
+/// the domain does not run, or this host does not count such things. `disks` belongs to the calling thread.
+void put_domain_stats(rpc::Encoder& out, const DomainSnapshot& domain, const cgroup::Usage& usage,
+                      const StatsSources& sources, container::Disks& disks);
 
 }  // namespace driver

@@ -17,17 +17,6 @@ constexpr std::size_t padding(std::size_t size) {
 
 }  // namespace
 
-void Encoder::put_u32(std::uint32_t value) {
-  const char raw[4] = {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
-                       static_cast<char>(value)};
-  bytes_.append(raw, sizeof raw);
-}
-
-void Encoder::put_u64(std::uint64_t value) {
-  put_u32(static_cast<std::uint32_t>(value >> 32));
-  put_u32(static_cast<std::uint32_t>(value));
-}
-
 void Encoder::put_double(double value) {
   put_u64(std::bit_cast<std::uint64_t>(value));
 }
@@ -40,6 +29,20 @@ void Encoder::put_opaque_fixed(std::string_view bytes) {
 void Encoder::put_opaque(std::string_view bytes) {
   put_u32(static_cast<std::uint32_t>(bytes.size()));
   put_opaque_fixed(bytes);
+}
+
+void Encoder::put_opaque(std::initializer_list<std::string_view> pieces) {
+  std::size_t size = 0;
+  for (const auto& piece : pieces) size += piece.size();
+  put_u32(static_cast<std::uint32_t>(size));
+  for (const auto& piece : pieces) bytes_.append(piece);
+  bytes_.append(padding(size), '\0');
+}
+
+void Encoder::set_u32(std::size_t at, std::uint32_t value) {
+  Encoder number;
+  number.put_u32(value);
+  bytes_.replace(at, number.bytes_.size(), number.bytes_);
 }
 
 std::uint32_t Decoder::get_u32() {

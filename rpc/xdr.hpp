@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,15 +13,26 @@ namespace rpc {
 class Encoder {
  public:
   void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
-  void put_u32(std::uint32_t value);
-  void put_u64(std::uint64_t value);
+  void put_u32(std::uint32_t value) { put_number(value); }
+  void put_u64(std::uint64_t value) { put_number(value); }
   void put_double(double value);
   void put_opaque_fixed(std::string_view bytes);  // padded, no length
   void put_opaque(std::string_view bytes);        // length, bytes, padding
+  /// As one, what `pieces` are one after the other.
+  void put_opaque(std::initializer_list<std::string_view> pieces);
+  /// Writes over the u32 that was put when there were `at` bytes.
+  void set_u32(std::size_t at, std::uint32_t value);
   const std::string& bytes() const { return bytes_; }
   std::string take() { return std::move(bytes_); }
 
  private:
+  template <typename Number>
+  void put_number(Number value) {
+    char raw[sizeof value];
+    for (std::size_t i = 0; i < sizeof value; ++i) raw[i] = static_cast<char>(value >> (8 * (sizeof value - 1 - i)));
+    bytes_.append(raw, sizeof raw);
+  }
+
   std::string bytes_;
 };
 
