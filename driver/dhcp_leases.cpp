@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "driver/libvirt_handles.hpp"
+
 namespace driver {
 namespace {
 
@@ -14,8 +16,7 @@ DhcpLease to_lease(const virNetworkDHCPLease& lease) {
 
 std::vector<DhcpLease> DhcpLeases::of(const std::string& network, const std::string& mac) {
   return client_.with([network, mac](virConnectPtr connection) {
-    const std::unique_ptr<virNetwork, int (*)(virNetworkPtr)> found(virNetworkLookupByName(connection, network.c_str()),
-                                                                    virNetworkFree);
+    const Network found(virNetworkLookupByName(connection, network.c_str()));
     if (!found) fail_as_libvirt();
     virNetworkDHCPLeasePtr* list = nullptr;
     const int count = virNetworkGetDHCPLeases(found.get(), mac.c_str(), &list, 0);

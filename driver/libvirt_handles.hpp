@@ -1,15 +1,15 @@
 // Owners of what libvirt's client library hands out.
 #pragma once
 
-#include <libvirt/libvirt.h>
-
 #include <cstdlib>
 #include <memory>
 #include <vector>
 
+#include "driver/libvirt_library.hpp"
+
 namespace driver {
 
-template <auto Release>
+template <auto& Release>
 struct Releaser {
   template <typename T>
   void operator()(T* object) const noexcept {

@@ -4,8 +4,6 @@
 // left behind when it takes too long. Any thread but the loop's.
 #pragma once
 
-#include <libvirt/libvirt.h>
-
 #include <atomic>
 #include <functional>
 #include <future>
@@ -18,6 +16,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "driver/libvirt_library.hpp"
 #include "driver/siblings.hpp"
 
 namespace driver {
