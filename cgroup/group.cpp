@@ -169,6 +169,7 @@ void Group::Impl::apply_change(const Limits& limits, const Limits& now) {
 }
 
 void Group::Impl::create_parts(Stage stage) {
+  parts.reserve(hierarchy.mounts().size());
   for (const auto& mount : hierarchy.mounts()) {
     if (stage_of(mount) != stage || !used_by_containers(mount)) continue;
     auto part = create_part(mount, partition, name);
@@ -245,6 +246,7 @@ std::optional<Group> Group::open(const Hierarchy& hierarchy, const std::string& 
   impl->partition = normalize_partition(partition);
   impl->name = leaf;
   impl->path = impl->partition + "/" + leaf;
+  impl->parts.reserve(hierarchy.mounts().size());
   for (const auto& mount : hierarchy.mounts()) {
     if (!used_by_containers(mount)) continue;
     auto directory = Directory::open(mount.path + impl->path);
