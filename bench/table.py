@@ -458,7 +458,7 @@ def console(stage, _options):
 
 
 def network(stage, _options):
-    return targets.medians(stage.program("network_bench", "--uri", f"lxcell={stage.ours.uri}", "--rounds", 7, "--starts", 0))
+    return targets.medians(stage.program("network_bench", "--uri", f"lxcell={stage.ours.uri}", "--rounds", 15, "--starts", 0))
 
 
 def defects(stage, _options):
