@@ -1,5 +1,6 @@
 // Group against the real kernel, below a partition of its own. Root only.
 #include "cgroup/group.hpp"
+#include "cgroup/stat_reader.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -289,6 +290,25 @@ TEST_P(GroupKernel, RemoveTakesWhatTheContainerMade) {
     std::filesystem::create_directories(directory + "/system.slice/getty.service");
   EXPECT_TRUE(group.remove(milliseconds(100)));
   EXPECT_EQ(directories_named("nested"), 0U);
+}
+
+TEST_P(GroupKernel, GroupsBelowAreSeenAsTheyComeAndGo) {
+  Group group = create("below");
+  const auto payloads = group.payload_directories();
+  const auto payload = std::ranges::find_if(payloads, [](const auto& path) { return path.ends_with("/payload"); });
+  if (payload == payloads.end()) GTEST_SKIP() << "no leaf of its own for the payload";
+  const std::filesystem::path leaf = *payload;
+  const auto directory = Directory::open(leaf.parent_path());
+  ASSERT_TRUE(directory);
+  for (const Keep keep : {Keep::Closed, Keep::Open}) {
+    StatReader reader;
+    EXPECT_FALSE(reader.has_groups_below(keep, *directory, "payload"));
+    std::filesystem::create_directory(leaf / "system.slice");
+    EXPECT_TRUE(reader.has_groups_below(keep, *directory, "payload"));
+    std::filesystem::remove(leaf / "system.slice");
+    EXPECT_FALSE(reader.has_groups_below(keep, *directory, "payload"));
+  }
+  EXPECT_FALSE(StatReader().has_groups_below(Keep::Open, *directory, "gone"));
 }
 
 TEST_P(GroupKernel, LiveNamesakeIsRefused) {
