@@ -1,5 +1,8 @@
 #include "base/descriptors.hpp"
 
+#include <fcntl.h>
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -37,6 +40,13 @@ void raise_descriptor_limit() {
   const rlim_t most = std::max(most_the_kernel_allows(), inherited.rlim_max);
   const rlimit all{most, most}, hard{inherited.rlim_max, inherited.rlim_max};
   if (::setrlimit(RLIMIT_NOFILE, &all) < 0) ::setrlimit(RLIMIT_NOFILE, &hard);
+}
+
+void make_room_for_descriptors(int count) {
+  const rlim_t most = limit_now().rlim_cur;
+  const int last = static_cast<int>(std::min<rlim_t>(static_cast<rlim_t>(count), most)) - 1;
+  const Fd any(::epoll_create1(EPOLL_CLOEXEC));
+  const Fd highest(::fcntl(any.get(), F_DUPFD_CLOEXEC, last));  // the table does not shrink when it is closed
 }
 
 unsigned percent_in_use(int newest) {

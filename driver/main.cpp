@@ -29,6 +29,8 @@ namespace {
 
 using namespace driver;
 
+constexpr int kDescriptors = 16384;  // of 2,000 containers, or of all clients that may come and half as many containers
+
 Config read_config(const Options& options) {
   const bool given = !options.config_file.empty();
   const std::string file = given ? options.config_file : Paths::below(options.root, "lxcell").config_file;
@@ -64,6 +66,7 @@ void run(const Options& options) {
   if (!config.unix_sock_dir.empty()) paths.move_sockets(config.unix_sock_dir);
   base::Fd ready;
   if (options.daemon) ready = go_to_background();
+  base::make_room_for_descriptors(kDescriptors);
   const base::Fd lock = lock_root(paths);
   base::log::configure(config.log_level, config.log_file);
   base::log::set_filters(base::log::parse_filters(config.log_filters).value());

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <string>
+
 #include "base/fd.hpp"
 
 namespace base {
@@ -28,6 +31,36 @@ TEST(Descriptors, LimitIsRaisedAndTheOldOneKnown) {
   EXPECT_GE(percent_in_use(high.get()), 49U);
   EXPECT_LE(percent_in_use(high.get()), 51U);
   EXPECT_EQ(percent_in_use(-1), 0U);
+}
+
+/// How many the table has room for (proc(5), FDSize).
+long room() {
+  const std::string status = read_file("/proc/self/status");
+  return std::strtol(status.c_str() + status.find("FDSize:") + 7, nullptr, 10);
+}
+
+TEST(Descriptors, RoomIsMadeAheadAndStays) {
+  // A child's table is only as large as it needs to be.
+  EXPECT_EXIT(
+      {
+        const long before = room();
+        make_room_for_descriptors(8192);
+        const Fd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        ::_exit(before < 8192 && room() >= 8192 && next.get() < before ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(Descriptors, RoomIsMadeAsFarAsTheLimitAllows) {
+  EXPECT_EXIT(
+      {
+        rlimit few{};
+        few.rlim_cur = few.rlim_max = 1000;
+        ::setrlimit(RLIMIT_NOFILE, &few);
+        make_room_for_descriptors(8192);
+        ::_exit(room() >= 1000 && room() < 8192 ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
