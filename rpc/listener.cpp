@@ -19,7 +19,6 @@
 namespace rpc {
 namespace {
 
-constexpr int kAcceptsPerTurn = 16;
 constexpr std::chrono::milliseconds kRetryDelay{200};
 constexpr int kPeerPidFd = 77;  // SO_PEERPIDFD, younger than the C library's headers
 
@@ -53,33 +52,32 @@ void Listener::resume() {
 }
 
 void Listener::on_readable() {
-  for (int i = 0; i < kAcceptsPerTurn && room_(); ++i)
-    if (!accept_one()) break;
+  // One, then everybody else's turn: who connects in bursts holds up nobody who is there.
+  if (room_()) accept_one();
   resume();
 }
 
-bool Listener::accept_one() {
+void Listener::accept_one() {
   base::Fd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!client) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
-    if (errno == EINTR || errno == ECONNABORTED) return true;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ECONNABORTED) return;
     // Out of descriptors or memory: the client keeps waiting in the backlog, and the loop must not spin on it.
     base::log::warning("cannot accept a client: {}", std::strerror(errno));
     retry_ = loop_.after(kRetryDelay, [this] {
       retry_ = {};
       resume();
     });
-    return false;
+    return;
   }
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (::getsockopt(client.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) {
     base::log::warning("cannot tell who a client is: {}", std::strerror(errno));
-    return true;
+    return;
   }
   const std::uint64_t start_time = start_time_of_peer(client.get(), credentials.pid);
   on_client_(std::move(client), {credentials.pid, credentials.uid, credentials.gid, start_time});
-  return true;
+  return;
 }
 
 }  // namespace rpc

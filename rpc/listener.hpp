@@ -19,7 +19,7 @@ class Listener {
 
  private:
   void on_readable();
-  bool accept_one();
+  void accept_one();
 
   base::EventLoop& loop_;
   base::Fd socket_;
