@@ -50,6 +50,10 @@ class EventLoop {
   /// Runs `call` on the loop thread soon, in the order posted. Any thread.
   void post(std::function<void()> call);
 
+  /// Runs `call` after what is ready now; of several one at a time, with what has become ready between them, and for a
+  /// quarter of the time at most: who has much to do holds up nobody who has little. Loop thread only.
+  void take_turn(std::function<void()> call);
+
   void run();
   /// Makes run() return after the current callback. Any thread.
   void stop();

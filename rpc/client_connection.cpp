@@ -278,10 +278,18 @@ void ClientConnection::settle() {
 void ClientConnection::schedule() {
   if (scheduled_ || closed_) return;
   scheduled_ = true;
-  host_.loop.post([this, alive = self()] {
-    scheduled_ = false;
-    const Turn turn(*this);
-  });
+  host_.loop.post([alive = self()] { alive->take_scheduled_turn(); });
+}
+
+void ClientConnection::wait_for_turn() {
+  if (scheduled_ || closed_) return;
+  scheduled_ = true;
+  host_.loop.take_turn([alive = self()] { alive->take_scheduled_turn(); });
+}
+
+void ClientConnection::take_scheduled_turn() {
+  scheduled_ = false;
+  const Turn turn(*this);
 }
 
 // ---- calls ----
@@ -469,8 +477,10 @@ void ClientConnection::flush() {
   const bool was_empty = out_.empty();
   for (const auto& weak : std::exchange(written_, {}))
     if (const auto stream = weak.lock()) stream->on_written();
-  // What a peer sent just now, and input that waited for room, have their turn after everybody else.
-  if ((was_empty && !out_.empty()) || (input_held_ && can_take_input()) || (relays_.hold_input() && has_room()))
+  // Input that waited for room, and what a peer sent just now, come after everybody else's.
+  if (input_held_ && can_take_input())
+    wait_for_turn();
+  else if ((was_empty && !out_.empty()) || (relays_.hold_input() && has_room()))
     schedule();
 }
 

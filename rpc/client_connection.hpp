@@ -74,6 +74,9 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   void settle_guarded() noexcept;
   /// A Turn of its own, soon.
   void schedule();
+  /// The same, after everybody who is ready now, and one client after another.
+  void wait_for_turn();
+  void take_scheduled_turn();
   /// Runs `work` on the loop thread unless the client is gone by then. Any thread.
   void on_loop(std::function<void()> work);
   /// Closes at the end of the turn: where closing at once would pull the ground from under the caller.

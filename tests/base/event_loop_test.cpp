@@ -5,9 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <ctime>
+#include <functional>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -29,6 +33,76 @@ TEST(EventLoop, RunsPostedWorkInOrderFromOtherThreads) {
   other.join();
   ASSERT_EQ(seen.size(), 1000u);
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], i);
+}
+
+TEST(EventLoop, TurnsComeOneAtATimeInOrder) {
+  EventLoop loop;
+  std::vector<int> seen;
+  // Each of three that always have more to do; what is ready comes between any two of their turns.
+  std::function<void(int)> work = [&](int who) {
+    seen.push_back(who);
+    if (seen.size() < 300) loop.take_turn([&, who] { work(who); });
+  };
+  for (int who = 0; who < 3; ++who) loop.take_turn([&, who] { work(who); });
+  auto [reader, writer] = base::socket_pair(SOCK_STREAM);
+  base::write_all(writer.get(), "x", 1, "pair");
+  std::size_t answers = 0, turns_at_last = 0, longest_wait = 0;
+  const Watch watch = loop.on_fd(reader.get(), EPOLLIN, [&, in = reader.get(), out = writer.get()](std::uint32_t) {
+    char byte = 0;
+    EXPECT_EQ(::read(in, &byte, 1), 1);
+    longest_wait = std::max(longest_wait, seen.size() - std::exchange(turns_at_last, seen.size()));
+    ++answers;
+    if (seen.size() >= 300) return loop.stop();
+    base::write_all(out, "x", 1, "pair");
+  });
+  loop.run();
+  EXPECT_GE(answers, 100U);
+  EXPECT_LE(longest_wait, 2U);
+  ASSERT_GE(seen.size(), 300U);
+  for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i], static_cast<int>(i % 3));
+}
+
+std::chrono::nanoseconds cpu_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+
+TEST(EventLoop, TurnsLeaveTheThreadTimeToSpare) {
+  EventLoop loop;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto end = begin + 200ms;
+  const auto used = cpu_time();
+  int turns = 0;
+  std::function<void()> work = [&] {
+    ++turns;
+    const auto done = cpu_time() + 20us;
+    while (cpu_time() < done) {
+    }
+    if (std::chrono::steady_clock::now() >= end) return loop.stop();
+    loop.take_turn([&] { work(); });
+  };
+  loop.take_turn([&] { work(); });
+  loop.run();
+  EXPECT_GE(turns, 100);
+  EXPECT_LT(cpu_time() - used, (std::chrono::steady_clock::now() - begin) / 2);
+}
+
+TEST(EventLoop, ATurnMayBeAskedForAgainAndNeverTaken) {
+  int calls = 0;
+  {
+    EventLoop loop;
+    loop.take_turn([&] {
+      ++calls;
+      loop.take_turn([&] {
+        ++calls;
+        loop.stop();
+      });
+    });
+    loop.run();
+    loop.take_turn([&] { ++calls; });
+  }
+  EXPECT_EQ(calls, 2);
 }
 
 TEST(EventLoop, CallbackMayDestroyItsOwnWatch) {
