@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,8 +22,9 @@ using base::Code;
 /// Where everybody has a directory and a file, for trees are one or the other.
 constexpr const char *kDirectory = "/proc", *kFile = "/proc/version";
 
-/// In the child, which has a copy of a daemon with threads: system calls only. Its descriptors are the daemon's, so
-/// that `result` is exchanged there for the locked tree.
+/// In the child, which has a copy of a daemon with threads: system calls only, and those that thread sanitizer follows
+/// without its knowledge, for it takes descriptors for memory. They are the daemon's, so that `result` is exchanged
+/// there for the locked tree.
 int launder(int tree, const char* place, int user_namespace, int result) {
   mount_attr change = {};
   change.propagation = MS_PRIVATE;  // or the host would get the tree too
@@ -32,8 +34,8 @@ int launder(int tree, const char* place, int user_namespace, int result) {
     return errno;
   const int locked = ::open_tree(AT_FDCWD, place, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
   if (locked < 0) return errno;
-  const int error = ::dup3(locked, result, O_CLOEXEC) < 0 ? errno : 0;
-  ::close(locked);
+  const int error = ::syscall(SYS_dup3, locked, result, O_CLOEXEC) < 0 ? errno : 0;
+  ::syscall(SYS_close, locked);
   return error;
 }
 
@@ -46,7 +48,7 @@ base::Fd lock_flags(base::Fd tree, const base::Fd& user_namespace, const char* n
   base::Fd result = base::open_file("/dev/null", O_RDONLY);
   int pidfd = -1;
   const pid_t child = clone_process(CLONE_FILES, -1, pidfd);
-  if (child == 0) ::_exit(launder(tree.get(), place, user_namespace.get(), result.get()));
+  if (child == 0) leave(launder(tree.get(), place, user_namespace.get(), result.get()));
   const int error = errno;
   const base::Fd handle(child < 0 ? -1 : pidfd);
   if (child < 0) base::fail_errno_value(error, Code::SystemError, "cannot lock filesystem '", name, "'");

@@ -12,6 +12,9 @@ namespace container {
 int open_beneath(int root, const char* path, int flags);
 /// clone3(2) without CLONE_VM: returns twice, as fork(2) does. `cgroup` is -1 or a v2 directory for CLONE_INTO_CGROUP.
 pid_t clone_process(std::uint64_t flags, int cgroup, int& pidfd);
+/// Ends a child that clone_process() made of a process with threads: neither the C library nor a sanitizer's runtime,
+/// whose locks another thread may have held, is asked.
+[[noreturn]] void leave(int status);
 /// As base::take_short_turns().
 void take_short_turns();
 /// Opens, writes `text` in one call (control files take a value whole), closes. False with errno set.
