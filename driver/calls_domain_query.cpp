@@ -106,7 +106,11 @@ rpc::DomainGetSecurityLabelRet security_label(const DomainSnapshot& domain, cons
 }  // namespace
 
 void add_domain_query_calls(rpc::ProcedureTable& table, Services& services) {
-  const auto look = [&services](const rpc::NonnullDomain& wanted) { return find_domain(services, wanted)->snapshot(); };
+  const auto look = [&services](const rpc::NonnullDomain& wanted) {
+    auto domain = find_domain(services, wanted)->snapshot();
+    domain.current();  // a transient one may have ended since it was found
+    return domain;
+  };
   table.on<proc::DomainGetInfo>(Run::Inline,
                                 [&services, look](Call&, const auto& args) { return info(services, look(args.dom)); });
   table.on<proc::DomainGetState>(Run::Inline, [look](Call&, const auto& args) {
