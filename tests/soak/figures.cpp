@@ -14,7 +14,6 @@
 
 #include "soak/settings.hpp"
 #include "support/deadline.hpp"
-#include "support/host.hpp"
 #include "support/leaks.hpp"
 #include "support/scratch.hpp"
 
@@ -70,8 +69,8 @@ long count_links() {
 
 }  // namespace
 
-Figures figures_now() {
-  const int pid = support::host().daemon()->pid();
+Figures figures_now(const support::Daemon& daemon) {
+  const int pid = daemon.pid();
   const std::string process = "/proc/" + std::to_string(pid);
   Figures now;
   now.resident_kib = status_number(pid, "VmRSS");
@@ -84,7 +83,7 @@ Figures figures_now() {
   now.links = count_links();
   std::ifstream mounts(process + "/mountinfo");
   for (std::string line; std::getline(mounts, line);) ++now.mounts;
-  now.files = entries_of(support::host().daemon()->state_folder());
+  now.files = entries_of(daemon.state_folder());
   return now;
 }
 
@@ -96,10 +95,10 @@ bool same(const Figures& a, const Figures& b) {
 }  // namespace
 
 /// What has been answered may still be tidied up, or completed, in the background.
-Figures figures() {
-  Figures before = figures_now(), now;
+Figures figures(const support::Daemon& daemon) {
+  Figures before = figures_now(daemon), now;
   support::eventually([&] {
-    now = std::exchange(before, figures_now());
+    now = std::exchange(before, figures_now(daemon));
     return same(now, before);
   });
   return now;
@@ -112,10 +111,10 @@ std::string describe(const Figures& of) {
          one("cgroups", of.cgroups) + one("links", of.links) + one("mounts", of.mounts) + one("files", of.files);
 }
 
-void expect_no_leak(const Figures& before, const std::string& what, long memory_kib) {
+void expect_no_leak(const Figures& before, const std::string& what, long memory_kib, const support::Daemon& daemon) {
   Figures after;
   const auto flat = [&] {
-    after = figures_now();
+    after = figures_now(daemon);
     return after.descriptors <= before.descriptors && after.children <= before.children &&
            after.processes <= before.processes && after.cgroups <= before.cgroups && after.links <= before.links &&
            after.mounts <= before.mounts && after.files <= before.files;

@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "support/host.hpp"
+
 namespace soak {
 
 struct Figures {
@@ -18,14 +20,15 @@ struct Figures {
   long files = 0;                         // in the daemon's /run
 };
 /// Once they no longer change.
-Figures figures();
+Figures figures(const support::Daemon& daemon = *support::host().daemon());
 /// While the daemon is busy.
-Figures figures_now();
+Figures figures_now(const support::Daemon& daemon = *support::host().daemon());
 std::string describe(const Figures& figures);
 
 /// Prints both and fails the test when anything but memory and threads is more than before once patience is over; and
 /// when more than `memory_kib` is, which grows with the time scale: what makes a daemon slow, sanitizers, makes it
 /// large.
-void expect_no_leak(const Figures& before, const std::string& what, long memory_kib = 16384);
+void expect_no_leak(const Figures& before, const std::string& what, long memory_kib = 16384,
+                    const support::Daemon& daemon = *support::host().daemon());
 
 }  // namespace soak

@@ -12,6 +12,7 @@
 #include <exception>
 #include <string>
 
+#include "soak/attacks.hpp"
 #include "soak/settings.hpp"
 #include "support/command.hpp"
 #include "support/events.hpp"
@@ -74,10 +75,16 @@ int main(int count, char** words) {
   app.add_option("--defined", chosen.defined, "domains defined at the same time");
   app.add_option("--connections", chosen.connections, "clients connected at the same time");
   app.add_option("--attack-seconds", chosen.attack_seconds, "for each kind of hostile client");
+  std::string attack;
+  soak::Victim victim;
+  app.add_option("--attack", attack, "be hostile clients of this kind until stdin ends")->group("");
+  app.add_option("--attack-socket", victim.socket, "whose")->group("");
+  app.add_option("--attack-domain", victim.domain, "a container of that daemon")->group("");
   CLI11_PARSE(app, count, words);
   if (testing::GTEST_FLAG(list_tests)) return RUN_ALL_TESTS();
   int code = 1;
   try {
+    if (!attack.empty()) return soak::run_attack(soak::find_attack(attack), victim);
     code = soak::run();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "the soak cannot run: %s\n", error.what());

@@ -105,14 +105,19 @@ std::string describe(const State& state) {
          " config, devices " + std::to_string(state.devices);
 }
 
+bool started_and_gone(const Operation& operation, const Answer& answer) {
+  return operation.kind == Kind::Create && answer.error == VIR_ERR_NO_DOMAIN && answer.message.ends_with('\'');
+}
+
 std::optional<Step> apply(const State& before, const Operation& operation, const Answer& answer, bool going) {
   // That init or the cgroup is no more is seen by who needs it a moment before the domain is shut off for everybody.
   const bool needs_kernel = operation.kind == Kind::Attach || operation.kind == Kind::Detach ||
                             operation.kind == Kind::GetLiveShares || operation.kind == Kind::Usage;
   if (needs_kernel && (before.delivered || going) && answer.error == VIR_ERR_OPERATION_INVALID) return Step{before, {}};
-  if (answer.error != due_error(before, operation)) return std::nullopt;
+  const int error = started_and_gone(operation, answer) ? 0 : answer.error;
+  if (error != due_error(before, operation)) return std::nullopt;
   Step step{before, {}};
-  if (answer.error != 0) return step;
+  if (error != 0) return step;
   State& after = step.after;
   const auto tell = [&](int type, int detail) { step.events.push_back({type, detail}); };
   const auto read = [&](bool right) { return right ? std::optional(step) : std::nullopt; };

@@ -71,6 +71,10 @@ struct State {
 };
 std::string describe(const State& state);
 
+/// virDomainCreate() that did start the domain: libvirt's client then looks up by uuid which id it got, and by then
+/// somebody else may have removed it. What the daemon says of a call for a domain that is not there names it.
+bool started_and_gone(const Operation& operation, const Answer& answer);
+
 struct Step {
   State after;
   std::vector<Told> events;

@@ -33,7 +33,7 @@ bool changes_nothing(const Call& call) {
     case Kind::Usage:
       return true;
     default:
-      return call.answer.error != 0;
+      return call.answer.error != 0 && !started_and_gone(call.operation, call.answer);
   }
 }
 
