@@ -19,8 +19,4 @@ class LowerShare {
   bool lowered_ = false;
 };
 
-/// For a thread that has little to do each time it wakes: no more of the CPUs than others, but soon, and in small
-/// pieces (sched_setattr(2), Linux 6.12). Threads and processes that it starts are as any other.
-void take_short_turns() noexcept;
-
 }  // namespace base

@@ -16,6 +16,7 @@
 
 #include <cstring>
 
+#include "base/short_turns.hpp"
 #include "container/builder.hpp"
 #include "container/channel.hpp"
 #include "container/devices.hpp"
@@ -279,7 +280,7 @@ int run(int argument_count, char** arguments) {
   let_go(start, trees);
   write_file("/proc/self/oom_score_adj", "-1000");  // after clone, as the container must not inherit it
   open_host_consoles();
-  take_short_turns();
+  base::take_short_turns();
   run_loop();
 }
 

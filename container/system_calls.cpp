@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
-#include <linux/sched/types.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,15 +41,6 @@ pid_t clone_process(std::uint64_t flags, int cgroup, int& pidfd) {
 
 void leave(int status) {
   for (;;) syscall(SYS_exit_group, status);
-}
-
-void take_short_turns() {
-  constexpr std::uint64_t kShortTurn = 100'000;  // nanoseconds, the least there is
-  sched_attr own = {};
-  if (syscall(SYS_sched_getattr, 0, &own, sizeof own, 0) != 0 || own.sched_policy != 0 || own.sched_nice < 0) return;
-  own.sched_flags = SCHED_FLAG_RESET_ON_FORK;
-  own.sched_runtime = kShortTurn;
-  syscall(SYS_sched_setattr, 0, &own, 0);
 }
 
 bool write_text(int fd, const char* text) {

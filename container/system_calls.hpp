@@ -15,8 +15,6 @@ pid_t clone_process(std::uint64_t flags, int cgroup, int& pidfd);
 /// Ends a child that clone_process() made of a process with threads: neither the C library nor a sanitizer's runtime,
 /// whose locks another thread may have held, is asked.
 [[noreturn]] void leave(int status);
-/// As base::take_short_turns().
-void take_short_turns();
 /// Opens, writes `text` in one call (control files take a value whole), closes. False with errno set.
 bool write_file(const char* path, const char* text);
 bool write_text(int fd, const char* text);

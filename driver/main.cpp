@@ -12,11 +12,11 @@
 #include <optional>
 #include <thread>
 
-#include "base/cpu_share.hpp"
 #include "base/descriptors.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/memory_reserve.hpp"
+#include "base/short_turns.hpp"
 #include "base/version.hpp"
 #include "driver/background.hpp"
 #include "driver/config.hpp"

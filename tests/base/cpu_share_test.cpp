@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <thread>
 
+#include "base/short_turns.hpp"
+
 namespace base {
 namespace {
 
