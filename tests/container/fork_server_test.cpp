@@ -160,8 +160,8 @@ TEST(ForkServer, WhatCannotBeBornSaysWhy) {
 
 TEST(ForkServer, AProgramThatIsNotThereIsNamed) {
   ForkServer server("/no/such/supervisor");
-  auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
-  EXPECT_THAT(message_of([&] { server.fork(theirs, -1); }),
+  const auto pair = base::socket_pair(SOCK_SEQPACKET);
+  EXPECT_THAT(message_of([&] { server.fork(pair.second, -1); }),
               testing::AllOf(testing::HasSubstr("'/no/such/supervisor'"), testing::HasSubstr("No such file")));
 }
 
