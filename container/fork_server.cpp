@@ -27,12 +27,17 @@ bool is_gone(int error) {
   return error == EPIPE || error == ECONNRESET;
 }
 
+/// None where there are more CPUs than it has room for.
+cpu_set_t own_cpus() noexcept {
+  cpu_set_t cpus;
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) CPU_ZERO(&cpus);
+  return cpus;
+}
+
 /// Not where we are, if there is another CPU: who is woken by a message starts on the CPU of who sent it, which goes on
 /// for a millisecond while another has nothing to do. The copy, which has the template's CPUs, stays there until it has
 /// been told what to do.
-void keep_off_this_cpu(pid_t process) noexcept {
-  cpu_set_t cpus;
-  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return;  // more CPUs than it has room for
+void keep_off_this_cpu(pid_t process, cpu_set_t cpus) noexcept {
   const int here = ::sched_getcpu();
   if (here < 0) return;
   CPU_CLR(here, &cpus);
@@ -62,6 +67,7 @@ ForkServer::~ForkServer() {
 
 void ForkServer::begin() {
   auto [ours, theirs] = base::socket_pair(SOCK_SEQPACKET);
+  cpus_ = own_cpus();
   const base::Fd nowhere = base::open_file("/dev/null", O_WRONLY);
   process_ = spawn_supervisor(
       {.program = program_, .name = std::string(kRoomForName, ' '), .control = theirs.get(), .log = nowhere.get()});
@@ -92,8 +98,10 @@ void ForkServer::fork(const base::Fd& control, int v2_directory) {
   if (v2_directory >= 0) fds.push_back(v2_directory);
   const std::scoped_lock lock(mutex_);
   for (int attempt = 0;; ++attempt) {
+    const cpu_set_t cpus = own_cpus();
+    if (!CPU_EQUAL(&cpus, &cpus_)) end();  // ours have changed, or the host's, and a copy gets the template's
     if (!socket_) begin();
-    if (knows_its_cpus_) keep_off_this_cpu(process_.pid());
+    if (knows_its_cpus_) keep_off_this_cpu(process_.pid(), cpus);
     if (ask(fds)) return;
     const int error = errno;
     if (!is_gone(error)) base::fail_errno_value(error, Code::SystemError, "cannot start supervisor '", program_, "'");

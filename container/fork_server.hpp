@@ -2,6 +2,8 @@
 // every container's supervisor is a copy of.
 #pragma once
 
+#include <sched.h>
+
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -37,6 +39,7 @@ class ForkServer {
   std::mutex mutex_;
   base::Fd socket_;
   base::PidFd process_;
+  cpu_set_t cpus_{};                          // that it was begun with
   std::atomic<bool> knows_its_cpus_ = false;  // the template, which has looked by the time that a copy has spoken
 };
 

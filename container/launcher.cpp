@@ -458,7 +458,7 @@ Launched Launcher::Impl::launch(const DomainDefinition& definition, const StartS
                                 const std::vector<base::Fd>& given) {
   const auto live = with_root(definition, config.unsafe);
   const auto place = place_of(live);
-  // Before the attempt: they go when its thread and its supervisor have.
+  // Before the attempt: they go when its supervisor has.
   const base::Fd log = open_log(config, live.name);
   std::vector<LoopDisk> loops;
   Attempt attempt(forks, config, live, security, audit);

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -59,6 +60,33 @@ TEST_F(LauncherTest, TheLiveDefinitionSaysHowItRuns) {
   EXPECT_TRUE(fs::exists("/sys/class/net/" + bridge() + "/brif/" + facts.host_links[0]));
   end(*launched.running);
   expect_unchanged();
+}
+
+std::string cpus_of(pid_t process) {
+  const std::string text = base::read_file("/proc/" + std::to_string(process) + "/status");
+  const std::size_t at = text.find("Cpus_allowed_list:");
+  return text.substr(at, text.find('\n', at) - at);
+}
+
+TEST_F(LauncherTest, ItsProcessesMayRunWhereTheDaemonMay) {
+  cpu_set_t all, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof all, &all), 0);
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "needs two CPUs";
+  const auto expect_ours = [this](const std::string& name) {
+    const auto launched = launcher_->launch(sleeper(name));
+    const auto& facts = launched.running->facts();
+    EXPECT_EQ(cpus_of(facts.supervisor_pid), cpus_of(::gettid())) << name;
+    EXPECT_EQ(cpus_of(facts.init_pid), cpus_of(::gettid())) << name;
+    end(*launched.running);
+  };
+  expect_ours("first");
+  expect_ours("second");
+  CPU_ZERO(&one);
+  CPU_SET(::sched_getcpu(), &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  expect_ours("on one");
+  ASSERT_EQ(::sched_setaffinity(0, sizeof all, &all), 0);
+  expect_ours("on all again");
 }
 
 TEST_F(LauncherTest, TheLogTellsThePlan) {
