@@ -571,7 +571,11 @@ def boot(stage, options):
         try:
             return until_login(read)
         finally:
-            process.kill()  # and with it, by its parent's death signal, the container
+            # The container's init first, which systemd-nspawn does not take along when it is killed.
+            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
+                for child in children.read().split():
+                    os.kill(int(child), signal.SIGKILL)
+            process.kill()
             process.wait()
             os.close(master)
 
