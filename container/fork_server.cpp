@@ -125,6 +125,8 @@ base::PidFd ForkServer::await_forked(ControlSocket& control, Deadline deadline) 
   control = {};
   reap_unannounced();
   if (told) base::fail_errno_value(message.failed.error, Code::SystemError, "cannot start supervisor '", program_, "'");
+  if (message.error != 0)
+    base::fail_errno_value(message.error, Code::SystemError, "cannot hear from supervisor '", program_, "'");
   base::fail(Code::SystemError, "cannot start supervisor '", program_,
              "': ", message.kind == ControlMessage::Kind::Nothing ? "it does not come up" : "its process has ended");
 }
