@@ -20,7 +20,7 @@ namespace {
 
 using base::Code;
 
-constexpr int kEndMilliseconds = 100;
+constexpr int kReapMilliseconds = 100;
 constexpr std::size_t kRoomForName = 255;  // in the arguments, where a copy shows its container's
 
 bool is_gone(int error) {
@@ -85,11 +85,7 @@ bool ForkServer::ask(const std::vector<int>& fds) const {
 void ForkServer::end() noexcept {
   socket_.reset();
   if (!process_) return;
-  if (!process_.wait_exit(kEndMilliseconds)) {
-    process_.signal(SIGKILL);
-    process_.wait_exit(-1);
-  }
-  process_.reap();
+  end_supervisor(process_);
   process_ = {};
 }
 
@@ -135,7 +131,7 @@ base::PidFd ForkServer::await_forked(ControlSocket& control, Deadline deadline) 
 /// has ended; there is none if it is the template that has.
 void ForkServer::reap_unannounced() {
   const std::scoped_lock lock(mutex_);
-  for (int wait = 0; wait < kEndMilliseconds && process_; ++wait) {
+  for (int wait = 0; wait < kReapMilliseconds && process_; ++wait) {
     siginfo_t info{};
     if (process_.wait_exit(0)) return end();
     ::waitid(P_PGID, static_cast<id_t>(process_.pid()), &info, WEXITED | WNOHANG);

@@ -1,7 +1,6 @@
 #include "container/scope_keeper.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <chrono>
@@ -16,15 +15,6 @@ namespace {
 
 constexpr const char* kLeaf = "keeper";
 constexpr std::chrono::seconds kLinger{5};
-constexpr int kEndMilliseconds = 100;
-
-void end(base::PidFd& process) noexcept {
-  if (!process.wait_exit(kEndMilliseconds)) {
-    process.signal(SIGKILL);
-    process.wait_exit(-1);
-  }
-  process.reap();
-}
 
 }  // namespace
 
@@ -38,14 +28,14 @@ ScopeKeeper::ScopeKeeper(cgroup::ScopePlace place, const std::string& supervisor
     cgroup::join_scope(place_, kLeaf, process_.pid());
   } catch (...) {
     control_.reset();
-    end(process_);
+    end_supervisor(process_);
     throw;
   }
 }
 
 ScopeKeeper::~ScopeKeeper() {
   control_.reset();
-  end(process_);
+  end_supervisor(process_);
   cgroup::leave_scope(place_, kLeaf);
 }
 

@@ -20,6 +20,7 @@ namespace container {
 namespace {
 
 constexpr std::size_t kStackBytes = 64 * 1024;
+constexpr int kEndMilliseconds = 100;
 
 struct ChildArguments {
   const char* program;
@@ -156,6 +157,14 @@ base::PidFd spawn_supervisor(const SpawnPlan& plan) {
     base::fail_errno_value(arguments.error, base::Code::SystemError, "cannot execute supervisor '", program, "'");
   }
   return process;
+}
+
+void end_supervisor(const base::PidFd& process) noexcept {
+  if (!process.wait_exit(kEndMilliseconds)) {
+    process.signal(SIGKILL);
+    process.wait_exit(-1);
+  }
+  process.reap();
 }
 
 }  // namespace container

@@ -16,5 +16,7 @@ struct SpawnPlan {
 
 /// Blocks until the program is executed. Throws SystemError naming it when that fails; no child is left then.
 base::PidFd spawn_supervisor(const SpawnPlan& plan);
+/// One that has not been told what to do, and ends as its socket has been closed; it is killed if it takes its time.
+void end_supervisor(const base::PidFd& process) noexcept;
 
 }  // namespace container

@@ -77,7 +77,6 @@ void Listener::accept_one() {
   }
   const std::uint64_t start_time = start_time_of_peer(client.get(), credentials.pid);
   on_client_(std::move(client), {credentials.pid, credentials.uid, credentials.gid, start_time});
-  return;
 }
 
 }  // namespace rpc
