@@ -3,18 +3,27 @@
 #include "cgroup/text.hpp"
 
 namespace cgroup {
+namespace {
+
+bool is_empty(const Directory& directory, const char* file) {
+  return trim(directory.read(file).value_or("")).empty();
+}
+
+void copy_from_parent(const Directory& directory) {
+  // A partition someone else made, or another start is making at this moment, may still have none to give, or half.
+  if (is_empty(directory, "../cpuset.cpus") || is_empty(directory, "../cpuset.mems"))
+    if (const auto parent = directory.child("..")) copy_from_parent(*parent);
+  for (const char* file : {"cpuset.cpus", "cpuset.mems"})
+    directory.write(file, trim(directory.read(std::string("../") + file).value_or("")));
+  directory.write("cgroup.clone_children", "1");
+}
+
+}  // namespace
+
 bool inherit_cpuset(const Directory& directory) {
   const auto own = directory.read("cpuset.cpus");
-  if (!own || !trim(*own).empty()) return false;  // cloned at birth already
-  auto cpus = directory.read("../cpuset.cpus");
-  if (cpus && trim(*cpus).empty()) {
-    // A partition someone else made, or another start is making at this moment, may still have none to give.
-    if (const auto parent = directory.child("..")) inherit_cpuset(*parent);
-    cpus = directory.read("../cpuset.cpus");
-  }
-  directory.write("cpuset.cpus", trim(cpus.value_or("")));
-  directory.write("cpuset.mems", trim(directory.read("../cpuset.mems").value_or("")));
-  directory.write("cgroup.clone_children", "1");
+  if (!own || !trim(*own).empty()) return false;  // the kernel clones both files at once
+  copy_from_parent(directory);
   return true;
 }
 

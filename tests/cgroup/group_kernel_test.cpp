@@ -1,4 +1,5 @@
 // Group against the real kernel, below a partition of its own. Root only.
+#include "cgroup/directory.hpp"
 #include "cgroup/group.hpp"
 #include "cgroup/stat_reader.hpp"
 
@@ -410,6 +411,18 @@ TEST_P(GroupKernel, PartitionMadeByOthersIsUsableAsItIs) {
   for (const auto& mount : hierarchy_.mounts())
     if (used_by_containers(mount)) std::filesystem::create_directory(mount.path + partition_);
   const Group group = create("guest");  // v1 cpusets start empty, and nobody has filled the partition's
+  EXPECT_EQ(reap(start(payload_of(group), [] { return 7; })), 7);
+}
+
+TEST_P(GroupKernel, PartitionHalfFilledByAnotherStartIsFilled) {
+  if (!on_v1("cpuset")) GTEST_SKIP() << "only v1 cpusets start empty";
+  const std::string partition = hierarchy_.find("cpuset")->path + partition_;
+  std::filesystem::create_directory(partition);
+  const auto directory = Directory::open(partition);
+  ASSERT_TRUE(directory);
+  if (directory->read("cpuset.cpus") != "\n") GTEST_SKIP() << "the kernel has filled it";
+  directory->write("cpuset.cpus", *directory->read("../cpuset.cpus"));
+  const Group group = create("guest");
   EXPECT_EQ(reap(start(payload_of(group), [] { return 7; })), 7);
 }
 
