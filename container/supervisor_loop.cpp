@@ -43,6 +43,7 @@ int epoll = -1;
 std::uint32_t console_count = 0;
 Console* held_consoles = nullptr;  // console_count of them: memory is touched only for those that exist
 StatusMessage status;
+protocol::FailedMessage failed;
 ChildRecord record;  // what was received last, from the child
 Received received;   // or from a daemon
 bool executing = false, ready = false, ended = false;
@@ -100,20 +101,30 @@ void remember_created(const char* path) {
   status.created_size += static_cast<std::uint32_t>(size);
 }
 
-/// What the child said before it was killed counts too: it may have made mount points we have not read about.
-void take_late_records() {
+/// The first that is told stays.
+void remember_failure(const char* step, const char* object, int error) {
+  if (failed.step[0] != 0) return;
+  std::strncpy(failed.step, step, sizeof failed.step - 1);
+  std::strncpy(failed.object, object, sizeof failed.object - 1);
+  failed.error = error;
+}
+
+/// What the child has said and we have not read: what we fail with may have come of its end, and after it was killed
+/// there may be mount points that it made.
+void take_records() {
   for (;;) {
     receive_packet(supervised.child, &record, sizeof record - 1, received, MSG_DONTWAIT);
     if (received.size <= 0) return;
     record.object[sizeof record.object - 1] = 0;
     if (record.record == Record::Created) remember_created(record.object);
+    if (record.record == Record::Failed) remember_failure(record.step, record.object, record.error);
     for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
   }
 }
 
 void undo_start() {
   if (supervised.init_pid > 0) kill_children(nullptr);
-  if (supervised.child >= 0) take_late_records();
+  if (supervised.child >= 0) take_records();
   if (status.created_size > 0) remove_created(supervised.plan.root_source, status.created, status.created_size);
 }
 
@@ -221,6 +232,7 @@ bool hear_child() {
       executing = true;
       break;
     case Record::Failed:
+      remember_failure(record.step, record.object, record.error);
       give_up(record.step, record.object, record.error);
   }
   return true;
@@ -378,18 +390,16 @@ int next_timeout() {
 }  // namespace
 
 void report_failed_start(const char* step, const char* object, int error) {
-  static protocol::FailedMessage failed;
-  std::strncpy(failed.step, step, sizeof failed.step - 1);
-  std::strncpy(failed.object, object, sizeof failed.object - 1);
-  failed.error = error;
-  failed.header = make_header(Type::Failed, sizeof failed);
+  if (supervised.child >= 0) take_records();
+  remember_failure(step, object, error);
   undo_start();
+  failed.header = make_header(Type::Failed, sizeof failed);
   SmallText<16> number;
-  number << error;
-  log_line(step, " failed, errno ", number.c_str());
+  number << failed.error;
+  log_line(failed.step, " failed, errno ", number.c_str());
   const bool told =
       supervised.control >= 0 && send_packet(supervised.control, &failed, sizeof failed, nullptr, 0, MSG_DONTWAIT);
-  _exit(told ? 1 : protocol::exit_status_of(error));
+  _exit(told ? 1 : protocol::exit_status_of(failed.error));
 }
 
 void enter_own_cgroups(const int* files, int count) {
