@@ -73,7 +73,12 @@ void ForkServer::begin() {
       {.program = program_, .name = std::string(kRoomForName, ' '), .control = theirs.get(), .log = nowhere.get()});
   socket_ = std::move(ours);
   knows_its_cpus_ = false;
-  ask({});  // to be a template; whether it is shows when it is asked for a copy
+  ask({});  // whether it is a template shows when it is asked for a copy
+}
+
+void ForkServer::get_ready() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (socket_) ask({});
 }
 
 /// False with errno set.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -11,12 +12,15 @@
 #include <cstring>
 
 #include "container/failure.hpp"
+#include "container/own_view.hpp"
 #include "container/supervisor_loop.hpp"
 
 namespace container {
 namespace {
 
 using protocol::Type;
+
+constexpr int kQuietMilliseconds = 10;
 
 unsigned long cpus[128];  // the daemon's; with more than 8192 of them, they stay as they are
 long cpu_bytes = 0;       // of them, as the kernel has them
@@ -52,6 +56,12 @@ void tell_failure(int control, int error) {
   send_packet(control, &failed, sizeof failed, nullptr, 0, MSG_DONTWAIT);
 }
 
+/// A start that has just been answered, or is asked for at once, has more use for the CPU.
+bool is_quiet() {
+  pollfd next = {protocol::kControlFd, POLLIN, 0};
+  return poll(&next, 1, kQuietMilliseconds) == 0;
+}
+
 }  // namespace
 
 void serve_forks(Received& received) {
@@ -59,15 +69,20 @@ void serve_forks(Received& received) {
   const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof cpus, cpus);
   cpu_bytes = bytes < 0 ? 0 : bytes;
   for (;;) {
-    const int control = received.fd_count > 0 ? received.fds[0] : -1;
-    const pid_t pid = control < 0 ? -1 : fork_for_daemon(received.fd_count > 1 ? received.fds[1] : -1);
-    if (pid == 0) {
-      if (dup2(control, protocol::kControlFd) < 0 || fcntl(protocol::kControlFd, F_SETFD, FD_CLOEXEC) != 0) _exit(1);
+    if (received.fd_count == 0) {
+      if (is_quiet()) make_spare_view();
+    } else {
+      const int control = received.fds[0];
+      const pid_t pid = fork_for_daemon(received.fd_count > 1 ? received.fds[1] : -1);
+      if (pid == 0) {
+        if (dup2(control, protocol::kControlFd) < 0 || fcntl(protocol::kControlFd, F_SETFD, FD_CLOEXEC) != 0) _exit(1);
+        for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
+        return announce();
+      }
+      if (pid < 0) tell_failure(control, errno);
+      if (pid > 0) drop_spare_view();
       for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
-      return announce();
     }
-    if (pid < 0 && control >= 0) tell_failure(control, errno);
-    for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
     protocol::Header header;
     receive_packet(protocol::kControlFd, &header, sizeof header, received, 0);
     if (received.size <= 0) _exit(0);  // the daemon is gone, or we cannot hear it: it makes another

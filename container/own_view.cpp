@@ -39,6 +39,7 @@ struct Source {
 };
 
 int fuse = -1;
+int spare = -1;  // its mount, while it is nobody's
 Source source;
 FuseFiles view_files;
 unsigned char request[kFuseRequestBytes], reply[kFuseReplyBytes];
@@ -422,16 +423,8 @@ void close_fuse() {
   errno = error;
 }
 
-}  // namespace
-
-int make_own_view(const PlanView& plan, std::uint64_t started) {
-  timespec now = {};
-  clock_gettime(CLOCK_REALTIME, &now);
-  view_files = {kNames,    kFileCount, plan.root_uid, plan.root_gid, static_cast<std::uint64_t>(now.tv_sec),
-                read_file, file_length};
-  source.places = plan.own_view;
-  source.started = started;
-  source.own_clock = (plan.namespaces & CLONE_NEWTIME) != 0;
+/// -1 with errno.
+int make_view() {
   fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (fuse < 0) return -1;
   const int context = fsopen("fuse", FSOPEN_CLOEXEC);
@@ -443,6 +436,34 @@ int make_own_view(const PlanView& plan, std::uint64_t started) {
     close_fuse();
   else
     look_up_names(mount);
+  return mount;
+}
+
+}  // namespace
+
+void make_spare_view() {
+  if (spare >= 0) return;
+  view_files = {kNames, kFileCount, 0, 0, 0, read_file, file_length};
+  spare = make_view();
+}
+
+void drop_spare_view() {
+  if (spare < 0) return;
+  close(spare);
+  spare = -1;
+  close_fuse();
+}
+
+int make_own_view(const PlanView& plan, std::uint64_t started) {
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  view_files = {kNames,    kFileCount, plan.root_uid, plan.root_gid, static_cast<std::uint64_t>(now.tv_sec),
+                read_file, file_length};
+  source.places = plan.own_view;
+  source.started = started;
+  source.own_clock = (plan.namespaces & CLONE_NEWTIME) != 0;
+  const int mount = spare >= 0 ? spare : make_view();
+  spare = -1;
   return mount;
 }
 

@@ -3,8 +3,9 @@
 // Everything is computed when it is read, from the container's cgroup, so a changed limit shows at once and no daemon
 // is needed. When the supervisor ends, the kernel fails reads.
 //
-// One file system for all files, because making and unmounting one costs 0.1 and 0.2 ms; the supervisor makes it while
-// it has nothing else to do, and the child binds the files out of it.
+// One file system for all files, because making and unmounting one costs 0.1 and 0.2 ms, and the child binds the files
+// out of it. Nothing in it is any container's before the supervisor answers for it, so the template of supervisors
+// makes one ahead, and hands it down to its next copy.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,10 @@
 
 namespace container {
 
+/// Of one that is not the container's yet: makes it, if there is none, and closes it, as whoever is not going to answer
+/// has to. A host that cannot have one shows it when there is a container.
+void make_spare_view();
+void drop_spare_view();
 /// Before capabilities are dropped. The mount to hand to the child, the caller's to close; -1 with errno if this host
 /// cannot have one. `started`: nanoseconds of the boot clock.
 int make_own_view(const PlanView& plan, std::uint64_t started);

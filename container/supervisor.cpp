@@ -25,6 +25,7 @@
 #include "container/init.hpp"
 #include "container/mounts.hpp"
 #include "container/namespaces.hpp"
+#include "container/own_view.hpp"
 #include "container/small_text.hpp"
 #include "container/supervisor_loop.hpp"
 #include "container/system_calls.hpp"
@@ -205,6 +206,7 @@ void clone_init(const Start& start, const MountTrees& trees, const Sockets& sock
   const pid_t pid = clone_process(supervised.plan.namespaces & ~later, start.v2_directory, supervised.init_pidfd);
   if (pid < 0) give_up("clone", supervised.plan.name);
   if (pid == 0) {
+    drop_spare_view();
     close(sockets.child[0]);
     if (in_user_namespace()) close(sockets.builder[1]);
     become_init(supervised.plan, {trees, sockets.child[1], start.given, start.given_count, sockets.builder[0]});
@@ -221,6 +223,7 @@ void clone_builder(const Start& start, const MountTrees& trees, const Sockets& s
   const pid_t pid = clone_process(0, start.v2_directory, supervised.builder_pidfd);
   if (pid < 0) give_up("clone", supervised.plan.name);
   if (pid == 0) {
+    drop_spare_view();
     close(sockets.child[0]);
     close(sockets.builder[0]);
     become_builder(supervised.plan, {trees, sockets.child[1], sockets.builder[1], supervised.init_pidfd});

@@ -433,7 +433,7 @@ void look_for_network() {
 }
 
 void prepare_own_view() {
-  if (!supervised.plan.own_view.served) return;
+  if (!supervised.plan.own_view.served) return drop_spare_view();
   supervised.own_view = make_own_view(supervised.plan, supervised.started);
   SmallText<16> number;
   number << errno;

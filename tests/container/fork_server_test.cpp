@@ -69,6 +69,30 @@ std::string message_of(const std::function<void()>& call) {
   return "no error";
 }
 
+int fuse_descriptors(pid_t process) {
+  int count = 0;
+  std::error_code ignored;
+  for (const auto& fd : fs::directory_iterator("/proc/" + std::to_string(process) + "/fd", ignored))
+    count += fs::read_symlink(fd.path(), ignored) == "/dev/fuse";
+  return count;
+}
+
+/// Whoever else held it would keep those waiting who ask a supervisor that has died.
+TEST(ForkServer, AViewIsMadeAheadAndOnlyTheNextCopyHasIt) {
+  if (::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no FUSE on this host";
+  ForkServer server(LXCELL_SUPERVISOR);
+  const pid_t of_template = children().back();
+  ASSERT_TRUE(eventually([&] { return fuse_descriptors(of_template) == 1; }));
+  auto first = forked(server), second = forked(server);
+  EXPECT_EQ(fuse_descriptors(first.process.pid()), 1);
+  EXPECT_EQ(fuse_descriptors(second.process.pid()), 0);
+  EXPECT_TRUE(eventually([&] { return fuse_descriptors(of_template) == 0; }));
+  server.get_ready();
+  EXPECT_TRUE(eventually([&] { return fuse_descriptors(of_template) == 1; }));
+  expect_end(first);
+  expect_end(second);
+}
+
 TEST(ForkServer, CopiesAreOurChildrenWithOneTemplate) {
   const auto before = children().size();
   {
@@ -87,6 +111,8 @@ TEST(ForkServer, CopiesAreOurChildrenWithOneTemplate) {
 
 TEST(ForkServer, CopiesHaveNothingOfTheDaemonsButTheirSocket) {
   ForkServer server(LXCELL_SUPERVISOR);
+  auto first = forked(server);  // with what the template may have made ahead
+  expect_end(first);
   auto waiting = forked(server);
   const auto descriptors = [&waiting] {
     std::set<std::string> numbers;
