@@ -125,6 +125,7 @@ void become_builder(const PlanView& plan, BuilderInputs inputs) {
   static Consoles consoles;
   MountTrees& trees = inputs.trees;
   report_to_supervisor(inputs.supervisor);
+  go_to_any_cpu();
   tie_to_supervisor(plan.name);
   enter_namespaces(plan, inputs.init_pidfd);
   hand_over_network(plan);
@@ -132,7 +133,6 @@ void become_builder(const PlanView& plan, BuilderInputs inputs) {
   set_resource_limits(plan, 1);
   build_root(plan, trees, consoles, MountSet::Fixed, inputs.init);
   add_own_files(plan, trees);
-  go_to_any_cpu();
   const bool more = has_detachable(plan);
   if (more)
     show_later_mounts();
