@@ -68,7 +68,7 @@ void set_password(const Services& services, const rpc::DomainSetUserPasswordArgs
 
 std::int32_t freeze(const Services& services, const rpc::DomainFsfreezeArgs& args) {
   require_flags(args.flags, 0, "virDomainFSFreeze");
-  return static_cast<std::int32_t>(require_running(services, args.dom).running->freeze_file_systems(args.mountpoints));
+  return static_cast<std::int32_t>(find_domain(services, args.dom)->freeze_file_systems(args.mountpoints));
 }
 
 std::int32_t thaw(const Services& services, const rpc::DomainFsthawArgs& args) {

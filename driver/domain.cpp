@@ -233,7 +233,11 @@ void Domain::save_live(const DomainDefinition& live) const {
   SavedStatus saved;
   {
     const std::scoped_lock lock(mutex_);
-    saved = {.status = status_, .shutdown_requested = shutdown_requested_, .facts = running_->facts(), .live = live};
+    saved = {.status = status_,
+             .shutdown_requested = shutdown_requested_,
+             .froze = froze_,
+             .facts = running_->facts(),
+             .live = live};
   }
   services_.store.save_status(saved);
 }
@@ -349,6 +353,27 @@ void Domain::resume() {
   running->resume();
   transition({VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED},
              LifecycleEvent{VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED});
+}
+
+unsigned Domain::freeze_file_systems(const std::vector<std::string>& paths) {
+  const auto note = [this](bool froze) {
+    const std::scoped_lock lock(mutex_);
+    return std::exchange(froze_, froze);
+  };
+  std::shared_ptr<container::Running> running;
+  {
+    const Job job(*this);
+    running = require_running();
+    if (!note(true)) {
+      try {
+        save_live();
+      } catch (...) {  // what nobody would find again is not frozen
+        note(false);
+        throw;
+      }
+    }
+  }
+  return running->freeze_file_systems(paths);  // without the job: it writes out first, and a destroy need not wait
 }
 
 void Domain::set_autostart(bool enabled) {

@@ -155,6 +155,8 @@ class Domain : public std::enable_shared_from_this<Domain> {
   void reset();
   void suspend();
   void resume();
+  /// Running::freeze_file_systems(), of which a later daemon knows.
+  unsigned freeze_file_systems(const std::vector<std::string>& paths);
   void set_autostart(bool enabled);
   /// Signal to init; `pid` must be 1.
   void signal_init(int number);
@@ -232,6 +234,7 @@ class Domain : public std::enable_shared_from_this<Domain> {
   int id_ = -1;
   bool autostart_ = false;
   bool shutdown_requested_ = false;
+  bool froze_ = false;  // in this run
   DefinitionPtr live_, config_;
   std::shared_ptr<container::Running> running_;
   std::uint64_t run_ = 0;  // counts starts: an end that belongs to an earlier run is ignored

@@ -94,6 +94,7 @@ void Domain::run_guest(DomainDefinition definition, const std::optional<Event>& 
     status_ = {VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED};
     listed_ = true;
     shutdown_requested_ = false;
+    froze_ = false;
     started_at_ = std::chrono::steady_clock::now();
     ++run_;
     if (config_ && config_->partition.empty()) {
@@ -309,7 +310,7 @@ bool Domain::adopt(const SavedStatus& saved) {
     finish_adopted(saved);
     return saved.restarting;
   }
-  thaw_leftovers(*running);
+  if (saved.froze) thaw_leftovers(*running);  // looking for them is a quarter of what taking a container over costs
   Status status = saved.status;
   const bool frozen = running->suspended();  // the kernel's word counts, not the file's
   if (frozen && status.state != VIR_DOMAIN_PAUSED) status = {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN};
@@ -323,6 +324,7 @@ bool Domain::adopt(const SavedStatus& saved) {
     id_ = running_->id();
     status_ = status;
     shutdown_requested_ = saved.shutdown_requested;
+    froze_ = saved.froze;
     listed_ = true;
     started_at_ = std::chrono::steady_clock::now();
     ++run_;

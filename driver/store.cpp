@@ -193,12 +193,13 @@ void Store::keep_status(const std::string& name, const std::string& why) {
 std::string format_status(const SavedStatus& saved) {
   const auto& facts = saved.facts;
   std::string text = fmt::format(
-      "version={}\nstate={}\nreason={}\nshutdown_requested={}\nrestarting={}\nsupervisor_pid={}\nsupervisor_start_time="
+      "version={}\nstate={}\nreason={}\nshutdown_requested={}\nrestarting={}\nfroze={}\nsupervisor_pid={}\nsupervisor_"
+      "start_time="
       "{}\ninit_pid={}"
       "\n"
       "cgroup_partition={}\ncgroup_leaf={}\n",
       kStatusVersion, saved.status.state, saved.status.reason, saved.shutdown_requested ? 1 : 0,
-      saved.restarting ? 1 : 0, facts.supervisor_pid, facts.supervisor_start_time, facts.init_pid,
+      saved.restarting ? 1 : 0, saved.froze ? 1 : 0, facts.supervisor_pid, facts.supervisor_start_time, facts.init_pid,
       facts.cgroup_partition, facts.cgroup_leaf);
   for (const auto& link : facts.host_links) text += "host_link=" + link + "\n";
   for (const auto& path : facts.console_paths) text += "console_path=" + path + "\n";
@@ -210,6 +211,7 @@ SavedStatus parse_status(const std::string& text) {
   const auto end = text.find("\n\n");
   if (end == std::string::npos) base::fail(base::Code::InternalError, "state file ends before its domain");
   SavedStatus saved;
+  saved.froze = true;  // an earlier version did not say
   std::string_view lines = std::string_view(text).substr(0, end);
   while (!lines.empty()) {
     const auto newline = lines.find('\n');
@@ -231,6 +233,8 @@ SavedStatus parse_status(const std::string& text) {
       saved.shutdown_requested = value == "1";
     else if (key == "restarting")
       saved.restarting = value == "1";
+    else if (key == "froze")
+      saved.froze = value != "0";
     else if (key == "supervisor_pid")
       facts.supervisor_pid = parse_number<pid_t>(key, value);
     else if (key == "supervisor_start_time")

@@ -21,6 +21,7 @@ struct SavedStatus {
   Status status;
   bool shutdown_requested = false;
   bool restarting = false;  // it is to run again once this run is over
+  bool froze = false;       // file systems of its own, or was about to: some may be frozen still
   container::RunningFacts facts;
   domain_xml::DomainDefinition live;
 };

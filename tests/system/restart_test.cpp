@@ -118,6 +118,43 @@ TEST_F(RestartTest, KillsDuringHotPlugLeaveNoUnknownLink) {
   }
 }
 
+TEST_F(RestartTest, ALaterDaemonThawsWhatAnEarlierHasFrozen) {
+  if (!fs::exists("/dev/loop-control")) GTEST_SKIP() << "no loop devices here";
+  const std::string image = make_folder("own") + "/image";
+  if (run({"mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0", image, "16M"}).status != 0)
+    GTEST_SKIP() << "no mke2fs here";
+  DomainXml definition = xml("own");
+  definition.devices = "<filesystem type='file'><driver type='loop' format='raw'/><source file='" + image +
+                       "'/><target dir='/own'/></filesystem>";
+  const auto status = [&] { return read_text(daemon_->state_folder() + "/" + definition.name + ".status"); };
+  {
+    const Domain domain(virDomainDefineXML(connection_, definition.text().c_str()));
+    ASSERT_TRUE(domain && ok(virDomainCreate(domain))) << describe(last_failure());
+    ASSERT_TRUE(root_.wait_ready());
+    EXPECT_NE(status().find("\nfroze=0\n"), std::string::npos) << "nobody need look";
+    ASSERT_EQ(virDomainFSFreeze(domain, nullptr, 0, 0), 1) << describe(last_failure());
+    EXPECT_NE(status().find("\nfroze=1\n"), std::string::npos);
+    ASSERT_TRUE(ok(virDomainSetMemoryFlags(domain, 40000, VIR_DOMAIN_AFFECT_LIVE)));
+  }
+  crash_and_restart();
+  {
+    const Domain domain = find("own");
+    EXPECT_EQ(virDomainFSThaw(domain, nullptr, 0, 0), 0) << "it was thawed when the container was found";
+    ASSERT_EQ(virDomainFSFreeze(domain, nullptr, 0, 0), 1);
+  }
+  // A daemon before this one did not write down whether it had frozen any.
+  connection_.reset();
+  daemon_->kill();
+  const std::string text = status();
+  const std::string line = "froze=1\n";
+  ASSERT_NE(text.find(line), std::string::npos) << text;
+  write_text(daemon_->state_folder() + "/" + definition.name + ".status",
+             std::string(text).erase(text.find(line), line.size()));
+  daemon_->start();
+  connect();
+  EXPECT_EQ(virDomainFSThaw(find("own"), nullptr, 0, 0), 0);
+}
+
 TEST_F(RestartTest, LiveTuningSurvivesACrash) {
   {
     const Domain domain = start("tuned");
