@@ -394,6 +394,11 @@ def crowd(stage, options):
                    "daemon anonymous MiB": memory_mib(daemon.pid, "RssAnon"),
                    "supervisor PSS KiB": targets.median([memory_mib(pid, "Pss", "smaps_rollup") * 1024
                                                          for pid in supervisors[:50]])}
+        # The files that statistics come from are still open.
+        files, alone, together = subprocess.run([stage.build / "bench/stats_floor", str(daemon.pid)], check=True,
+                                                capture_output=True, text=True).stdout.split()
+        figures |= {"statistics' files": int(files), "to read them, ms": float(together),
+                    "by one thread, ms": float(alone)}
         time.sleep(2)  # what was asked last is over
         seconds, of_daemon, of_supervisors = 5, wake_ups([daemon.pid]), wake_ups(supervisors)
         processor = processor_seconds(daemon.pid)
@@ -419,9 +424,10 @@ def crowd(stage, options):
         daemon.end()
 
 
-def bare_pty():
+def bare_pty(raw):
     master, slave = os.openpty()
-    tty.setraw(slave)
+    if raw:
+        tty.setraw(slave)
     writer = subprocess.Popen(["dd", "if=/dev/zero", "bs=64k"], stdout=slave, stderr=subprocess.DEVNULL)
     os.close(slave)
     began, read = time.monotonic(), 0
@@ -436,7 +442,7 @@ def bare_pty():
 def console(stage, _options):
     """What a client reads from a console while the container writes all it can, in MB/s; and what goes through a pty
     that nobody stands between."""
-    found = {"bare pty": bare_pty()}
+    found = {"bare pty": bare_pty(raw=False), "bare pty, raw": bare_pty(raw=True)}  # a console is a terminal, not raw
     for daemon in stage.daemons:
         connection = daemon.connect()
         words = ("/bin/sh", "-c", "stty raw; while [ ! -e /go ]; do usleep 5000; done; exec dd if=/dev/zero bs=64k")
