@@ -23,6 +23,7 @@
 #include "driver/container_backend.hpp"
 #include "driver/daemon.hpp"
 #include "driver/host_check.hpp"
+#include "driver/large_memory.hpp"
 #include "driver/options.hpp"
 
 namespace {
@@ -112,9 +113,9 @@ void run(const Options& options) {
 /// What a call took goes back to the kernel when it has been answered. By itself glibc keeps the copies of one large
 /// answer for good, in an arena per worker: with statistics of a thousand containers 16 MiB.
 void keep_little_freed_memory() {
-  constexpr int kLarge = 256 * 1024, kUnused = 1 << 20;
+  constexpr int kUnused = 1 << 20;
   constexpr unsigned kMostArenas = 8;
-  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+  ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(kLargeMemory));
   ::mallopt(M_TRIM_THRESHOLD, kUnused);
   ::mallopt(M_ARENA_MAX, static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, kMostArenas)));
 }

@@ -411,7 +411,22 @@ void ClientConnection::send_reply(PendingCall& pending, const Outcome& outcome) 
   auto& fds = pending.call.fds_out;
   const NetMessageType type = fds.empty() ? NetMessageType::Reply : NetMessageType::ReplyWithFds;
   const std::size_t fd_count = fds.size();
-  queue({format_packet(header.answer(type, NetMessageStatus::Ok), outcome.body, fd_count), std::move(fds), {}});
+  auto& more = pending.call.more_reply;
+  std::size_t following = 0;
+  for (const auto& piece : more) following += piece.size();
+  OutQueue::Item first{
+      format_packet(header.answer(type, NetMessageStatus::Ok), outcome.body, fd_count, following), {}, {}};
+  if (more.empty()) {
+    first.fds = std::move(fds);
+    queue(std::move(first));
+  } else if (may_queue()) {
+    std::vector<OutQueue::Item> items;
+    items.push_back(std::move(first));
+    for (auto& piece : more) items.push_back({std::move(piece), {}, {}});
+    items.back().fds = std::move(fds);
+    out_.push(std::move(items));
+    wake();
+  }
   if (header.program == kRemoteProgram && header.procedure == proc::ConnectClose::kNumber) leaving_ = true;
   if (pending.call.stream_peer) open_stream(pending);
 }
@@ -456,11 +471,17 @@ void ClientConnection::flush_events() {
   for (auto& event : events) queue({std::move(event), {}, {}});
 }
 
-void ClientConnection::queue(OutQueue::Item item) {
-  if (closed_) return;
+/// False for a client that is gone, or is dropped now because it does not read.
+bool ClientConnection::may_queue() {
+  if (closed_) return false;
   const std::size_t limit = host_.limits.max_unsent_bytes;
   if (out_.unsent() > limit) out_.flush(socket_.get(), written_);
-  if (out_.unsent() > limit) return drop_soon(base::join("it leaves ", out_.unsent(), " bytes unread"));
+  if (out_.unsent() > limit) drop_soon(base::join("it leaves ", out_.unsent(), " bytes unread"));
+  return out_.unsent() <= limit;
+}
+
+void ClientConnection::queue(OutQueue::Item item) {
+  if (!may_queue()) return;
   out_.push(std::move(item));
   wake();
 }

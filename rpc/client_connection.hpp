@@ -103,6 +103,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   void update_watch();
   void end();
 
+  bool may_queue();
   void queue(OutQueue::Item item) override;
   void wake() override {
     if (turns_ == 0) schedule();

@@ -97,8 +97,10 @@ Outcome run_handler(const ProcedureTable::Entry& entry, Call& call, std::string_
     Decoder in(payload);
     Encoder out;
     entry.handler(call, in, out);
-    if (out.bytes().size() > kMaxPayloadBytes - 4)
-      base::fail_from(base::From::Rpc, base::Code::Rpc, "reply of ", out.bytes().size(), " bytes is too large");
+    std::size_t size = out.bytes().size();
+    for (const auto& piece : call.more_reply) size += piece.size();
+    if (size > kMaxPayloadBytes - 4)
+      base::fail_from(base::From::Rpc, base::Code::Rpc, "reply of ", size, " bytes is too large");
     if (call.fds_out.size() > kMaxPacketFds)
       base::fail_from(base::From::Rpc, base::Code::Rpc, "reply with ", call.fds_out.size(), " descriptors");
     return {out.take(), false};

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
+#include <type_traits>
 #include <utility>
 
 namespace rpc {
@@ -30,6 +32,14 @@ OutQueue::Result failure() {
 void OutQueue::push(Item item) {
   unsent_ += item.bytes.size();
   items_.push_back(std::move(item));
+}
+
+void OutQueue::push(std::vector<Item> items) {
+  static_assert(std::is_nothrow_move_constructible_v<Item>);
+  std::size_t size = 0;
+  for (const auto& item : items) size += item.bytes.size();
+  items_.insert(items_.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+  unsent_ += size;
 }
 
 void OutQueue::clear() {

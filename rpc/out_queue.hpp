@@ -22,6 +22,8 @@ class OutQueue {
   enum class Result { Done, Blocked, Broken };
 
   void push(Item item);
+  /// All of them or, where there is no memory, none.
+  void push(std::vector<Item> items);
   /// Writes as much as the socket takes, many packets in one sendmsg(2). Streams whose packet went out join `written`.
   Result flush(int socket, std::vector<std::weak_ptr<ClientStream>>& written);
   std::size_t unsent() const { return unsent_; }

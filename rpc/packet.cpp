@@ -38,12 +38,13 @@ PacketHeader PacketHeader::answer(NetMessageType new_type, NetMessageStatus new_
   return header;
 }
 
-std::string format_packet(const PacketHeader& header, std::string_view payload, std::size_t fd_count) {
+std::string format_packet(const PacketHeader& header, std::string_view payload, std::size_t fd_count,
+                          std::size_t following) {
   const std::size_t count_bytes = carries_fds(header) ? 4 : 0;
   const std::size_t length = kPacketOverhead + count_bytes + payload.size();
   Encoder out;
   out.reserve(length);
-  out.put_u32(static_cast<std::uint32_t>(length));
+  out.put_u32(static_cast<std::uint32_t>(length + following));
   out.put_u32(header.program);
   out.put_u32(header.version);
   out.put_u32(static_cast<std::uint32_t>(header.procedure));

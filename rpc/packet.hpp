@@ -44,8 +44,10 @@ struct Packet {
   std::string whole;  // a large packet's bytes, which the payload is in; empty: they are the reader's
 };
 
-/// The bytes of a packet. `fd_count` is put in front of the payload for the types that carry descriptors.
-std::string format_packet(const PacketHeader& header, std::string_view payload, std::size_t fd_count = 0);
+/// The bytes of a packet. `fd_count` is put in front of the payload for the types that carry descriptors. `following`:
+/// of how many bytes the rest of the payload is, which the caller sends after these.
+std::string format_packet(const PacketHeader& header, std::string_view payload, std::size_t fd_count = 0,
+                          std::size_t following = 0);
 
 class PacketReader {
  public:

@@ -28,6 +28,8 @@ struct Call {
   std::uint32_t serial = 0;
   std::vector<base::Fd> fds_in;
   std::vector<base::Fd> fds_out;
+  /// What comes after the handler's own reply, encoded already: a long one is made in pieces, and sent without copies.
+  std::vector<std::string> more_reply;
   /// What the guard found out for the handler (Server::guard).
   std::shared_ptr<const void> granted;
   /// Set by handlers of stream procedures: becomes the stream's local end once the reply is queued.

@@ -1,4 +1,5 @@
 // Calls from packet to reply: inline and on workers, priorities, request slots, failures.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -121,6 +122,43 @@ TEST(CallTest, HandlerFailuresBecomeErrors) {
   EXPECT_EQ(error.domain, 17);
   client.call<Lookup>({"x"});
   EXPECT_EQ(client.expect_error().code, 39);  // what cannot be encoded is refused, not sent
+}
+
+/// Also one that is larger than what a client may leave unread, and whose descriptor comes after all of it.
+TEST(CallTest, ReplyInPiecesArrivesWholeAndInOrder) {
+  rpc::ServerLimits limits;
+  limits.max_unsent_bytes = 1u << 20;
+  TestServer server(limits);
+  constexpr std::size_t kPieces = 150, kPieceBytes = 20000;
+  server.table.add(Create::kProgram, Create::kNumber, rpc::Run::Worker,
+                   [](rpc::Call& call, rpc::Decoder&, rpc::Encoder& out) {
+                     out.put_u32(7);
+                     for (std::size_t i = 0; i < kPieces; ++i)
+                       call.more_reply.emplace_back(i == 70 ? 0 : kPieceBytes, static_cast<char>(i));
+                     call.fds_out.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+                   });
+  add_hostname(server);
+  server.start();
+  RawClient client = server.connect_open();
+  client.call<Create>();
+  std::string expected("\0\0\0\7", 4);
+  for (std::size_t i = 0; i < kPieces; ++i) expected += std::string(i == 70 ? 0 : kPieceBytes, static_cast<char>(i));
+  const Received reply = client.expect();
+  EXPECT_TRUE(reply.payload == expected) << reply.payload.size() << " bytes";
+  EXPECT_EQ(reply.fds.size(), 1u);
+  EXPECT_EQ(client.ask<Hostname>().hostname, "here") << "the next packet begins where this one ended";
+}
+
+TEST(CallTest, ReplyInPiecesThatIsTooLongIsRefused) {
+  TestServer server;
+  server.table.add(Create::kProgram, Create::kNumber, rpc::Run::Inline,
+                   [](rpc::Call& call, rpc::Decoder&, rpc::Encoder&) {
+                     call.more_reply.assign(2, std::string(rpc::kMaxPayloadBytes / 2, 'x'));
+                   });
+  server.start();
+  RawClient client = server.connect_open();
+  client.call<Create>();
+  EXPECT_NE(client.expect_error().message.value_or("").find("is too large"), std::string::npos);
 }
 
 TEST(CallTest, AfterReplyRunsOnTheLoopThreadOnce) {
