@@ -202,7 +202,8 @@ void CrashTest::judge_guest(const std::string& where, Guest guest) {
   if (!domain) domain = stage_.find("two");
   if (!domain) return;
   const auto is_on = [&] { return virDomainIsActive(domain) == 1; };
-  if (guest == Guest::Runs) eventually(is_on);  // it may be starting once more
+  if (guest == Guest::Runs) eventually(is_on);                    // it may be starting once more
+  if (guest == Guest::Off) eventually([&] { return !is_on(); });  // its supervisor may be what has just been killed
   const bool on = is_on();
   if (on && state_of(domain) == VIR_DOMAIN_PAUSED) {
     EXPECT_EQ(virDomainResume(domain), 0) << where;
@@ -238,6 +239,13 @@ void CrashTest::judge(Role role, const std::string& where, bool told) {
   }
   judge_files(where);
   judge_guest(where, guest);
+  if (!of_daemon && GetParam().reason >= 0 && domain) {
+    // Killed before or after it had told how init ended.
+    const std::string reason = state_and_reason(domain);
+    EXPECT_TRUE(reason == "shutoff/" + std::to_string(GetParam().reason) ||
+                reason == "shutoff/" + std::to_string(VIR_DOMAIN_SHUTOFF_FAILED))
+        << where << reason;
+  }
 }
 
 void CrashTest::walk(Role role) {
