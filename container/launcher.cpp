@@ -540,6 +540,8 @@ bool Launcher::Impl::find_again(const DomainDefinition& live, ContainerParts& pa
   }
   const auto* const root = find_root(live);
   if (root && root->type == domain_xml::FilesystemType::Mount) parts.root = targets->enter(root->source);
+  // Some may only have been about to be made when the daemon before this one ended.
+  std::erase_if(parts.facts.mount_points, [&](const std::string& point) { return !parts.root.has(point); });
   security->adopt(live);
   netlink::Socket host_socket;
   for (const auto& name : parts.facts.host_links)

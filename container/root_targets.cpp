@@ -1,9 +1,14 @@
 #include "container/root_targets.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "container/mount_target.hpp"
+#include "container/system_calls.hpp"
 
 namespace container {
 
@@ -49,8 +54,21 @@ bool RootTargets::Use::remove(const std::string& created) {
 }
 
 bool RootTargets::Use::has(const std::string& path) const {
-  struct stat unused;
-  return owner_ && ::lstat((root_ + path).c_str(), &unused) == 0;
+  if (!owner_) return false;
+  const base::Fd root(::open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return base::Fd(open_beneath(root.get(), path.c_str(), O_PATH | O_NOFOLLOW)) || errno != ENOENT;
+}
+
+std::vector<std::string> RootTargets::Use::missing(const std::string& path) const {
+  std::vector<std::string> found;
+  if (!owner_) return found;
+  const base::Fd root = base::open_file(root_, O_PATH | O_DIRECTORY);
+  for (std::size_t end = path.find('/', 1); true; end = path.find('/', end + 1)) {
+    const std::string part = path.substr(0, end);
+    const base::Fd there(open_beneath(root.get(), part.c_str(), O_PATH));
+    if (!there && errno == ENOENT) found.push_back(part);
+    if (end == std::string::npos) return found;
+  }
 }
 
 RootTargets::Use RootTargets::enter(const std::string& root) {

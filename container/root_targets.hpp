@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace container {
 
@@ -27,8 +28,10 @@ class RootTargets : public std::enable_shared_from_this<RootTargets> {
     void leave(const std::string& created);
     /// Removes `created` now if nobody else uses the image; else false, and it is for leave() to do.
     bool remove(const std::string& created);
-    /// Whether the image has something at `path`.
+    /// Whether the image has something at `path`, or that cannot be told.
     bool has(const std::string& path) const;
+    /// What of `path` and the directories it lies in the image does not have, outermost first.
+    std::vector<std::string> missing(const std::string& path) const;
 
    private:
     friend class RootTargets;

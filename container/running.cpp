@@ -574,7 +574,8 @@ void SupervisedContainer::exchange_devices(const domain_xml::DomainDefinition& b
 }
 
 void SupervisedContainer::change_filesystems(const domain_xml::DomainDefinition& before,
-                                             const domain_xml::DomainDefinition& after) {
+                                             const domain_xml::DomainDefinition& after,
+                                             const std::function<void()>& prepared) {
   require_running_init();
   auto& parts = shared_->parts;
   HostFacts facts;
@@ -587,9 +588,19 @@ void SupervisedContainer::change_filesystems(const domain_xml::DomainDefinition&
     require_group();
     if (!change.removed.empty()) processes = parts.group->processes(cgroup::Scope::Payload);
   }
-  const auto made = audited([&] { return change_mounts(parts.init, change, root_on_host(after), processes); },
-                            [&](bool success) { parts.audit->write(filesystem_records(before, after, success)); });
-  points.insert(points.end(), made.begin(), made.end());
+  const auto earlier = points;
+  for (const auto& step : change.added)
+    if (step.create != CreateTarget::No) std::ranges::copy(parts.root.missing(step.target), std::back_inserter(points));
+  try {
+    if (!change.added.empty()) prepared();
+    const auto made = audited([&] { return change_mounts(parts.init, change, root_on_host(after), processes); },
+                              [&](bool success) { parts.audit->write(filesystem_records(before, after, success)); });
+    points = earlier;
+    points.insert(points.end(), made.begin(), made.end());
+  } catch (...) {
+    std::erase_if(points, [&](const std::string& point) { return !parts.root.has(point); });
+    throw;
+  }
   std::vector<std::string> idle;
   std::ranges::remove_copy_if(points, std::back_inserter(idle), [&](const std::string& point) {
     return std::ranges::any_of(after.filesystems, [&](const auto& filesystem) {

@@ -48,7 +48,8 @@ struct RunningFacts {
   std::string cgroup_partition, cgroup_leaf;
   std::vector<std::string> host_links;     // "vnet0" per interface, then per lent link; empty when it has no host end
   std::vector<std::string> console_paths;  // host pty per console, in order
-  std::vector<std::string> mount_points;   // made in the image for filesystems that came later, in order
+  // Made in the image for filesystems that came later, in order; while such a change is being made, what it may make.
+  std::vector<std::string> mount_points;
   bool operator==(const RunningFacts&) const = default;
 };
 
@@ -102,9 +103,10 @@ class Running {
   virtual void change_devices(const domain_xml::DomainDefinition& before,
                               const domain_xml::DomainDefinition& after) = 0;
   /// Unmounts and mounts filesystems where `after` has others than `before`, and makes mount points as a start would.
-  /// All or nothing. Throws ResourceBusy when one that is to go is in use, else as a start would.
-  virtual void change_filesystems(const domain_xml::DomainDefinition& before,
-                                  const domain_xml::DomainDefinition& after) = 0;
+  /// All or nothing. Throws ResourceBusy when one that is to go is in use, else as a start would. `prepared` is called
+  /// before anything is made, when facts() has what may be.
+  virtual void change_filesystems(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after,
+                                  const std::function<void()>& prepared) = 0;
   /// Makes `interface` in the running container as a start would, and gives it back as it runs: with the name of its
   /// end on the host and the one inside. All or nothing. Throws OperationInvalid when the container has no network of
   /// its own or has ended, SystemError otherwise.

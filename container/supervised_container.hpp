@@ -82,8 +82,8 @@ class SupervisedContainer final : public Running {
   void close_kept_files() const override;
   void change_limits(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after) override;
   void change_devices(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after) override;
-  void change_filesystems(const domain_xml::DomainDefinition& before,
-                          const domain_xml::DomainDefinition& after) override;
+  void change_filesystems(const domain_xml::DomainDefinition& before, const domain_xml::DomainDefinition& after,
+                          const std::function<void()>& prepared) override;
   domain_xml::Interface attach_interface(const domain_xml::Interface& interface) override;
   void detach_interface(const domain_xml::Interface& live) override;
   void update_interface(const domain_xml::Interface& before, const domain_xml::Interface& after) override;

@@ -137,18 +137,22 @@ void Domain::change_nodes(const DomainSnapshot& now, LiveChange& change) {
   change.undo = [now, with = change.live] { now.running->change_devices(with, *now.live); };
 }
 
-/// What it takes to run with the filesystems of `change.live`, which is on disk first: what is not mounted can still be
-/// detached, what nobody knows of could not.
+/// What it takes to run with the filesystems of `change.live`. What comes is on disk first, with its mount points, and
+/// what goes is until it has: what is not mounted can still be detached, what nobody knows of could not.
 void Domain::change_filesystems(const DomainSnapshot& now, LiveChange& change) const {
   services_.storage_volumes.resolve(change.live);
-  save_live(change.live);
+  bool saved = false;
+  const auto save = [&] {
+    saved = true;
+    save_live(change.live);
+  };
   try {
-    now.running->change_filesystems(*now.live, change.live);
+    now.running->change_filesystems(*now.live, change.live, save);
   } catch (...) {
-    take_back(name_, "a filesystem in its state file", [&] { save_live(*now.live); });
+    if (saved) take_back(name_, "a filesystem in its state file", [&] { save_live(*now.live); });
     throw;
   }
-  change.undo = [now, with = change.live] { now.running->change_filesystems(with, *now.live); };
+  change.undo = [now, with = change.live] { now.running->change_filesystems(with, *now.live, [] {}); };
 }
 
 Domain::LiveChange Domain::attach_live(const DomainSnapshot& now, const Device& device) const {

@@ -48,7 +48,9 @@ class MemoryRunning : public container::Running {
     guest_->require_obedient();
     guest_->given = container::given_devices(after);
   }
-  void change_filesystems(const domain_xml::DomainDefinition&, const domain_xml::DomainDefinition& after) override {
+  void change_filesystems(const domain_xml::DomainDefinition&, const domain_xml::DomainDefinition& after,
+                          const std::function<void()>& prepared) override {
+    prepared();
     guest_->require_obedient();
     guest_->filesystems = after.filesystems;
   }

@@ -209,6 +209,9 @@ void CrashTest::judge_guest(const std::string& where, Guest guest) {
     EXPECT_EQ(virDomainResume(domain), 0) << where;
   }
   EXPECT_TRUE(!on || stage_.console_answers(domain)) << where << ": its console does not answer";
+  if (on && dump(domain, 0).find("/given/folder") == std::string::npos) {
+    EXPECT_FALSE(stage_.has_mounted(domain, "/given/folder")) << where << ": mounted, and nobody knows";
+  }
   if (guest != Guest::MayRun) {
     EXPECT_EQ(on, guest == Guest::Runs) << where << ": " << state_and_reason(domain);
   }

@@ -55,14 +55,17 @@ class Stage {
   support::Domain running();
 
   /// What should not be there when `words` are not running: processes, cgroups, links, mounts, state files, loop
-  /// devices, temporary files. Waits for what the kernel ends by itself. Each is told once.
+  /// devices, temporary files. Waits for what the kernel ends by itself. Each is told once, but for mount points, which
+  /// are removed then.
   std::vector<std::string> leaks();
-  int leaks_seen() const { return static_cast<int>(known_.size()); }
+  int leaks_seen() const { return leaks_seen_; }
   /// The descriptors the daemon has open, by what they are.
   std::vector<std::string> descriptors() const;
   /// Descriptors it has more than at the last mark_descriptors(), when they stay.
   std::vector<std::string> more_descriptors() const;
   void mark_descriptors();
+  /// Whether there is a mount at `path` in a running domain.
+  bool has_mounted(virDomainPtr domain, const std::string& path) const;
   /// The console of a running domain answers.
   bool console_answers(virDomainPtr domain) const;
 
@@ -75,6 +78,7 @@ class Stage {
   support::Daemon daemon_;
   support::Connection connection_;
   std::set<std::string> known_;
+  int leaks_seen_ = 0;
   std::vector<std::string> marked_;
   std::string first_;  // definition() as the daemon gives it back
 };
