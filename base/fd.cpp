@@ -7,8 +7,10 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 
 namespace base {
 
@@ -84,6 +86,12 @@ std::pair<Fd, Fd> socket_pair(int type) {
 
 void remove_file(const std::string& path) {
   if (::unlink(path.c_str()) < 0 && errno != ENOENT) fail_errno(Code::SystemError, "cannot remove '", path, "'");
+}
+
+void remove_leftover(const std::string& path) noexcept {
+  for (int attempt = 0; attempt < 2; ++attempt)
+    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
+  log::warning("cannot remove '{}': {}", path, std::strerror(errno));
 }
 
 void sync_directory(const std::string& path) {

@@ -40,6 +40,9 @@ void write_all(int fd, const void* data, std::size_t size, const std::string& wh
 std::pair<Fd, Fd> socket_pair(int type);
 /// unlink(2); a file that is not there is fine. Throws SystemError naming the path.
 void remove_file(const std::string& path);
+/// The same for what nobody needs any more. Tried twice, as a kernel that was short of memory once is not a moment
+/// later; what stays then is logged.
+void remove_leftover(const std::string& path) noexcept;
 /// fsync(2) of a directory: what was made, renamed or removed in it is on disk. Throws SystemError naming the path.
 void sync_directory(const std::string& path);
 /// Puts `text` at `path` so that after a crash the file is either old or new: temporary file, fsync, rename, directory

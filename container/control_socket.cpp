@@ -73,8 +73,8 @@ SocketAddress address_in(const std::string& directory, const std::string& name) 
   return result;
 }
 
-base::Fd seqpacket_socket() {
-  base::Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+base::Fd seqpacket_socket(int flags = 0) {
+  base::Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
   if (!fd) base::fail_errno(Code::SystemError, "cannot make a socket");
   return fd;
 }
@@ -178,6 +178,13 @@ base::Fd connect_to(const std::string& directory, const std::string& name) {
   }
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
   return fd;
+}
+
+bool is_deserted(const std::string& directory, const std::string& name) {
+  const auto place = address_in(directory, name);
+  const base::Fd fd = seqpacket_socket(SOCK_NONBLOCK);
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&place.address), sizeof place.address) < 0 &&
+         errno == ECONNREFUSED;
 }
 
 base::Error start_failure(const protocol::FailedMessage& failed) {

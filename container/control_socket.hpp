@@ -62,6 +62,8 @@ class ControlSocket {
 base::Fd listen_at(const std::string& directory, const std::string& name);
 /// Empty when nobody listens there.
 base::Fd connect_to(const std::string& directory, const std::string& name);
+/// It is there, and nobody will listen at it any more.
+bool is_deserted(const std::string& directory, const std::string& name);
 
 /// What the supervisor could not do, in words: "guest failed to start: cannot mount '/proc': Permission denied".
 base::Error start_failure(const protocol::FailedMessage& failed);

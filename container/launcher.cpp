@@ -332,7 +332,7 @@ void Attempt::undo() noexcept {
     if (!parts_.group->remove(kEndLimit))
       base::log::warning("domain '{}': cgroup '{}' stays behind", parts_.name, parts_.group->path());
   });
-  if (listening_) ::unlink((parts_.run_directory + "/" + parts_.socket_name).c_str());
+  if (listening_) base::remove_leftover(parts_.run_directory + "/" + parts_.socket_name);
   if (loading_.valid()) loading_.wait();
   parts_.security->release(parts_.uuid);
 }
@@ -572,7 +572,7 @@ void Launcher::Impl::remove_leftovers(const DomainDefinition& live, ContainerPar
   security->release(live.uuid);
   if (parts.facts.supervisor_pid > 0)
     audit->write(end_records(live.name, live.uuid, parts.facts.supervisor_pid, "failed"));
-  ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
+  base::remove_leftover(parts.run_directory + "/" + parts.socket_name);
 }
 
 std::string Launcher::security_base_label() const {

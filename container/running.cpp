@@ -300,7 +300,7 @@ void SupervisedContainer::clean_up() noexcept {
   logged(parts.name, "removing its cgroup", [&] { remove_group(); });
   logged(parts.name, "removing mount points from its image",
          [&] { parts.root.leave(parts.created + mount_point_list(parts.facts.mount_points)); });
-  ::unlink((parts.run_directory + "/" + parts.socket_name).c_str());
+  base::remove_leftover(parts.run_directory + "/" + parts.socket_name);
   undo_links(parts.borrower());
   parts.security->release(parts.uuid);
   parts.audit->write(end_records(parts.name, parts.uuid, parts.facts.supervisor_pid,

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "container/control_socket.hpp"
 #include "domain-xml/format.hpp"
 #include "domain-xml/parse.hpp"
 
@@ -22,6 +23,9 @@ namespace {
 
 constexpr int kStatusVersion = 1;  // higher whenever an older daemon would do harm with such a file
 constexpr char kStatusSuffix[] = ".status";
+constexpr char kSocketSuffix[] = ".sock";  // of supervisors
+
+namespace fs = std::filesystem;
 
 std::string config_text(const domain_xml::DomainDefinition& definition) {
   // A name with "--" would end the comment; the file must stay well-formed whatever the name is.
@@ -161,8 +165,7 @@ void Store::save_status(const SavedStatus& saved) {
 }
 
 void Store::remove_status(const std::string& name) noexcept {
-  const std::string path = status_path(name);
-  if (::unlink(path.c_str()) < 0 && errno != ENOENT) base::log::warning("cannot remove '{}': errno {}", path, errno);
+  base::remove_leftover(status_path(name));
 }
 
 std::vector<SavedStatus> Store::load_statuses() {
@@ -170,7 +173,21 @@ std::vector<SavedStatus> Store::load_statuses() {
   // Cut short by the end of an earlier daemon; the files they were to replace are whole.
   for_each_file(paths_.run, ".status.new", base::remove_file);
   for_each_file(paths_.run, kStatusSuffix, [&](const std::string& path) { load_status(path, statuses); });
+  remove_deserted_sockets();
   return statuses;
+}
+
+/// Those of domains with a status file go with their runs.
+void Store::remove_deserted_sockets() const try {
+  for (const auto& entry : list_directory(paths_.run)) {
+    const auto& path = entry.path();
+    std::error_code error;
+    if (path.extension() != kSocketSuffix || !entry.is_socket(error)) continue;
+    if (fs::exists(status_path(path.stem().string()), error) || error) continue;
+    if (container::is_deserted(paths_.run, path.filename().string())) base::remove_leftover(path.string());
+  }
+} catch (const base::Error& error) {
+  base::log::warning("cannot look for sockets that nobody needs: {}", error.message());
 }
 
 void Store::load_status(const std::string& path, std::vector<SavedStatus>& statuses) {

@@ -50,7 +50,8 @@ class Store {
   /// is to be kept.
   void save_status(const SavedStatus& saved);
   void remove_status(const std::string& name) noexcept;
-  /// A damaged one is logged and set aside as NAME.status.damaged; one of a newer daemon is logged and kept.
+  /// A damaged one is logged and set aside as NAME.status.damaged; one of a newer daemon is logged and kept. What
+  /// earlier daemons were refused to remove goes: sockets that nobody listens at.
   std::vector<SavedStatus> load_statuses();
   /// What is said of this domain is a container's that this daemon cannot manage: it stays as long as this daemon.
   void keep_status(const std::string& name, const std::string& why);
@@ -58,6 +59,7 @@ class Store {
  private:
   std::string status_path(const std::string& name) const;
   void load_status(const std::string& path, std::vector<SavedStatus>& statuses);
+  void remove_deserted_sockets() const;
   Paths paths_;
   mutable std::mutex mutex_;
   std::map<std::string, std::string> kept_;  // guarded; why, by name

@@ -1,0 +1,48 @@
+#include "driver/store.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/fd.hpp"
+#include "container/control_socket.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class StoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/lxcell-store-XXXXXX";
+    root_ = ::mkdtemp(pattern);
+    paths_ = driver::Paths::below(root_, "lxcell");
+    fs::create_directories(paths_.run);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  base::Fd listen(const std::string& name) const { return container::listen_at(paths_.run, name); }
+  bool has(const std::string& name) const { return fs::exists(paths_.run + "/" + name); }
+
+  std::string root_;
+  driver::Paths paths_;
+};
+
+TEST_F(StoreTest, SocketsOfEarlierDaemonsGoOnceNobodyListens) {
+  const base::Fd lives = listen("lives.sock");
+  listen("stays-behind.sock").reset();
+  listen("ended.sock").reset();
+  std::ofstream(paths_.run + "/ended.status") << "version=1000\n\n";
+  std::ofstream(paths_.run + "/no-socket.sock") << "";
+  driver::Store store(paths_);
+  EXPECT_TRUE(store.load_statuses().empty());
+  EXPECT_FALSE(has("stays-behind.sock"));
+  EXPECT_TRUE(has("lives.sock")) << "a supervisor listens";
+  EXPECT_TRUE(has("ended.sock")) << "whoever has the status file's domain removes it";
+  EXPECT_TRUE(has("no-socket.sock"));
+}
+
+}  // namespace
