@@ -28,7 +28,7 @@ bool inherit_cpuset(const Directory& directory) {
 }
 
 void change_cpuset(const Directory& directory, const std::string& file, const std::string& wanted) {
-  const std::string now = trim(directory.read(file).value_or(""));
+  const std::string now = trim(directory.read_file(file));
   directory.write(file, now.empty() ? wanted : now + "," + wanted);
   for (const auto& name : directory.children())
     if (const auto below = directory.child(name)) change_cpuset(*below, file, wanted);

@@ -83,6 +83,15 @@ std::optional<std::string> Directory::read(const std::string& file) const {
   }
 }
 
+std::string Directory::read_file(const std::string& file) const {
+  const base::Fd fd = open_file(file, O_RDONLY);
+  try {
+    return base::read_all(fd.get());
+  } catch (const base::Error& error) {
+    base::fail_errno_value(error.system_errno(), base::Code::SystemError, "cannot read '", path_, "/", file, "'");
+  }
+}
+
 int Directory::try_write(const std::string& file, const std::string& text) const noexcept {
   const base::Fd fd = try_open(file.c_str(), O_WRONLY);
   if (!fd) return errno;
@@ -111,8 +120,11 @@ std::vector<std::string> Directory::children() const {
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(fd ? ::fdopendir(fd.get()) : nullptr, ::closedir);
   if (!stream) base::fail_errno(base::Code::SystemError, "cannot list cgroup '", path_, "'");
   fd.release();  // the stream's
+  errno = 0;
   while (const dirent* entry = ::readdir(stream.get()))
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  if (errno != 0 && errno != ENOENT && errno != ENODEV)
+    base::fail_errno(base::Code::SystemError, "cannot list cgroup '", path_, "'");
   return names;
 }
 

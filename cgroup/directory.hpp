@@ -33,6 +33,8 @@ class Directory {
   /// 0 or errno.
   int try_write(const std::string& file, const std::string& text) const noexcept;
   base::Fd open_file(const std::string& file, int flags) const;
+  /// Throws SystemError where read() gives nothing.
+  std::string read_file(const std::string& file) const;
   /// Empty, with errno, if it cannot be opened.
   base::Fd try_open(const char* file, int flags) const noexcept;
 
