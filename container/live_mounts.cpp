@@ -190,7 +190,9 @@ class Changes {
   MountTable table() const {
     // Of a process on its way out there is none any more, for ENOENT, ESRCH or EINVAL.
     const base::Fd file(::openat(inside_.process.get(), "mountinfo", O_RDONLY | O_CLOEXEC));
-    if (!file) base::fail(Code::OperationInvalid, "the container is ending");
+    if (!file && (errno == ENOENT || errno == ESRCH || errno == EINVAL))
+      base::fail(Code::OperationInvalid, "the container is ending");
+    if (!file) base::fail_errno(Code::SystemError, "cannot read the container's mounts");
     return parse_mount_table(base::read_all(file.get()));
   }
   bool unmount(const MountEntry& mount, int flags) const;

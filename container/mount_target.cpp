@@ -30,34 +30,35 @@ bool make(int parent, const char* name, bool directory) {
 }
 
 /// Makes the last component of `path` (a writable copy, unchanged in the end) and, before it, the missing ones it lies
-/// in. What is there already (EEXIST) is for the caller's open to judge: another start's directory, "..", or a link
-/// that leads nowhere and stays one.
-void make_path(int root, char* path, bool directory, const CreatedSink& sink) {
+/// in: 0 or errno. What is there already (EEXIST) is for the caller's open to judge: another start's directory, "..",
+/// or a link that leads nowhere and stays one.
+int make_path(int root, char* path, bool directory, const CreatedSink& sink) {
   std::size_t size = std::strlen(path);
   while (size > 1 && path[size - 1] == '/') size--;
-  if (size <= 1) return;  // the root
+  if (size <= 1) return 0;  // the root
   const char after = path[size];
   path[size] = 0;
   char* name = std::strrchr(path, '/') + 1;  // every target is absolute
   const char first = *name;
   *name = 0;
   int parent = open_beneath(root, path, O_PATH | O_DIRECTORY);
-  if (parent < 0 && errno == ENOENT) {
-    make_path(root, path, true, sink);
-    parent = open_beneath(root, path, O_PATH | O_DIRECTORY);
+  int error = parent < 0 ? errno : 0;
+  if (error == ENOENT) {
+    error = make_path(root, path, true, sink);
+    if (error == 0 || error == EEXIST) {
+      parent = open_beneath(root, path, O_PATH | O_DIRECTORY);
+      error = parent < 0 ? errno : 0;
+    }
   }
   *name = first;
   // Only what lies in the image is remembered: the same path elsewhere is somebody else's directory. Asked before it is
   // made, or what cannot be told would stay.
   bool in_image = false;
-  if (parent >= 0 && same_mount(parent, root, in_image) && make(parent, name, directory) && in_image &&
-      sink.call != nullptr) {
-    sink.call(sink.context, path);
-  }
-  const int error = errno;
-  close(parent);
-  errno = error;
+  if (error == 0 && !(same_mount(parent, root, in_image) && make(parent, name, directory))) error = errno;
+  if (error == 0 && in_image && sink.call != nullptr) sink.call(sink.context, path);
+  if (parent >= 0) close(parent);
   path[size] = after;
+  return error;
 }
 
 void remove_one(int root, char* path) {
@@ -95,10 +96,9 @@ int open_mount_target(int root, const char* path, CreateTarget create, const Cre
     return -1;
   }
   std::memcpy(copy, path, size + 1);
-  make_path(root, copy, create == CreateTarget::Directory, sink);
-  const int error = errno;
+  const int error = make_path(root, copy, create == CreateTarget::Directory, sink);
   const int made = open_beneath(root, path, O_PATH);
-  if (made < 0 && errno == ENOENT) errno = error;  // why it could not be made
+  if (made < 0 && errno == ENOENT && error != 0) errno = error;  // why it could not be made
   return made;
 }
 
