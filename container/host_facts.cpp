@@ -167,14 +167,19 @@ DeviceFacts look_for_product(const std::string& product) {
   return {.error = ENODEV};
 }
 
+DeviceFacts look_for_loop(const std::string& mark) {
+  int missed = 0;
+  const auto loop = find_loop(mark, &missed);
+  if (!loop) return {.error = missed != 0 ? missed : ENODEV};
+  return look_at_device(*loop);
+}
+
 DeviceFacts look_for(const GivenDevice& device) {
   switch (device.kind) {
     case GivenDevice::Kind::Node:
       break;
-    case GivenDevice::Kind::Loop: {
-      const auto loop = find_loop(device.source);
-      return loop ? look_at_device(*loop) : DeviceFacts{.error = ENODEV};
-    }
+    case GivenDevice::Kind::Loop:
+      return look_for_loop(device.source);
     case GivenDevice::Kind::UsbProduct:
       return look_for_product(device.source);
   }

@@ -26,30 +26,53 @@ using base::Code;
 
 constexpr int kAttempts = 16;  // others look for a free device too
 
-std::string mark_of(const base::Fd& device) {
+/// nullopt with errno.
+std::optional<std::string> mark_of(const base::Fd& device) {
   loop_info64 info{};
-  if (::ioctl(device.get(), LOOP_GET_STATUS64, &info) < 0) return {};
+  if (::ioctl(device.get(), LOOP_GET_STATUS64, &info) < 0) return std::nullopt;
   const char* name = reinterpret_cast<const char*>(info.lo_file_name);
-  return {name, ::strnlen(name, sizeof info.lo_file_name)};
+  return std::string(name, ::strnlen(name, sizeof info.lo_file_name));
 }
 
-/// Until `visit` says true.
-void visit_loops(
+/// One that is just being let go of is none.
+bool is_no_loop(int error) {
+  return error == 0 || error == ENOENT || error == ENXIO || error == ENODEV;
+}
+
+/// Until `visit` says true. The errno for which one may have been missed, or 0.
+int visit_loops(
     const std::function<bool(const std::string& path, const base::Fd& device, const std::string& mark)>& visit) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator("/sys/block", error)) {
-    const std::string name = entry.path().filename();
+  int missed = 0;
+  const auto miss = [&missed](int error) {
+    if (missed == 0 && !is_no_loop(error)) missed = error;
+  };
+  std::error_code error, unknown;
+  for (fs::directory_iterator at("/sys/block", error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename();
+    if (!name.starts_with("loop")) continue;
     // Only those that are bound to a file have it.
-    if (!name.starts_with("loop") || !fs::exists(entry.path() / "loop/backing_file", error)) continue;
+    const bool bound = fs::exists(at->path() / "loop/backing_file", unknown);
+    miss(unknown.value());
+    if (!bound) continue;
     const std::string path = "/dev/" + name;
     const base::Fd device(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (device && visit(path, device, mark_of(device))) return;
+    const auto mark = device ? mark_of(device) : std::nullopt;
+    if (!mark)
+      miss(errno);
+    else if (visit(path, device, *mark))
+      return 0;
   }
+  miss(error.value());
+  return missed;
 }
 
 void detach(const std::string& path, const base::Fd& device) {
   if (::ioctl(device.get(), LOOP_CLR_FD, 0) < 0 && errno != ENXIO)
     base::log::warning("loop device '{}' stays behind: {}", path, std::strerror(errno));
+}
+
+void warn_of_missed(int error) {
+  if (error != 0) base::log::warning("loop devices cannot all be looked at: {}", std::strerror(error));
 }
 
 /// A device's number as the kernel passes it on in 32 bits.
@@ -147,27 +170,29 @@ std::vector<LoopDisk> attach_loops(const std::vector<GivenDevice>& devices) {
   return loops;
 }
 
-std::optional<std::string> find_loop(const std::string& mark) {
+std::optional<std::string> find_loop(const std::string& mark, int* missed) {
   std::optional<std::string> found;
-  visit_loops([&](const std::string& path, const base::Fd&, const std::string& own) {
+  const int error = visit_loops([&](const std::string& path, const base::Fd&, const std::string& own) {
     if (own == mark) found = path;
     return found.has_value();
   });
+  if (missed) *missed = error;
   return found;
 }
 
 void detach_loop(const std::string& mark) noexcept {
-  visit_loops([&](const std::string& path, const base::Fd& device, const std::string& own) {
+  warn_of_missed(visit_loops([&](const std::string& path, const base::Fd& device, const std::string& own) {
     if (own == mark) detach(path, device);
     return own == mark;
-  });
+  }));
 }
 
 void detach_loops_of(const std::string& uuid) noexcept {
-  visit_loops([prefix = prefix_of(uuid)](const std::string& path, const base::Fd& device, const std::string& own) {
-    if (own.starts_with(prefix)) detach(path, device);
-    return false;
-  });
+  warn_of_missed(
+      visit_loops([prefix = prefix_of(uuid)](const std::string& path, const base::Fd& device, const std::string& own) {
+        if (own.starts_with(prefix)) detach(path, device);
+        return false;
+      }));
 }
 
 }  // namespace container

@@ -41,8 +41,9 @@ LoopFile open_loop(const std::string& file, bool readonly);
 /// Those of `devices` that are files; nothing stays if one fails.
 std::vector<LoopDisk> attach_loops(const std::vector<GivenDevice>& devices);
 
-/// "/dev/loop3": the device with this mark; nullopt if there is none.
-std::optional<std::string> find_loop(const std::string& mark);
+/// "/dev/loop3": the device with this mark; nullopt if there is none. `missed`: set to the errno for which that cannot
+/// be told, or to 0.
+std::optional<std::string> find_loop(const std::string& mark, int* missed = nullptr);
 /// The device with this mark, or all of a domain. One that is in use is let go of at its last close. Never throw.
 void detach_loop(const std::string& mark) noexcept;
 void detach_loops_of(const std::string& uuid) noexcept;
