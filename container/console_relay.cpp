@@ -219,7 +219,8 @@ void Console::flush_input() {
   while (input_size_ > 0) {
     const ssize_t written =
         container_.fd < 0 ? static_cast<ssize_t>(input_size_) : write(container_.fd, input_, input_size_);
-    if (written < 0 && !would_block(errno)) input_size_ = 0;  // no terminal to take it
+    if (written < 0 && errno == EIO) input_size_ = 0;  // no terminal to take it
+    input_refused_ = written < 0 && errno != EIO && !would_block(errno);
     if (written <= 0) return;
     input_size_ -= static_cast<std::size_t>(written);
     std::memmove(input_, input_ + written, input_size_);
@@ -268,7 +269,7 @@ void Console::drop_viewers() {
 
 int Console::timeout() const {
   if (!started_) return -1;
-  if (refused_) return kRetryMilliseconds;
+  if (refused_ || input_refused_) return kRetryMilliseconds;
   if (room() > 0) return -1;
   std::int64_t next = kStallMilliseconds;
   const std::int64_t now = now_milliseconds();
@@ -280,7 +281,9 @@ int Console::timeout() const {
 }
 
 void Console::tick() {
-  if (started_ && refused_) update_interest();
+  const bool again = refused_ || input_refused_;
+  if (input_refused_) flush_input();
+  if (started_ && again) update_interest();
   if (!started_ || room() > 0) return;
   const std::int64_t now = now_milliseconds();
   for (Viewer& viewer : viewers_) {
@@ -295,7 +298,8 @@ void Console::update_interest() {
   refused_ = false;
   const bool take_input = input_size_ < kInputSize;
   if (container_.fd >= 0) {
-    const std::uint32_t wanted = (room() > 0 && !drained_ ? EPOLLIN : 0U) | (input_size_ > 0 ? EPOLLOUT : 0U);
+    const std::uint32_t wanted =
+        (room() > 0 && !drained_ ? EPOLLIN : 0U) | (input_size_ > 0 && !input_refused_ ? EPOLLOUT : 0U);
     set_interest(container_.fd, container_.interest, wanted | EPOLLERR, kContainerSlot);
   }
   if (host_.fd >= 0) set_interest(host_.fd, host_.interest, (take_input ? EPOLLIN : 0U) | EPOLLERR, kHostSlot);

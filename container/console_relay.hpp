@@ -82,8 +82,9 @@ class Console {
   std::uint16_t rows_ = 0, columns_ = 0;        // as somebody at the host pty has set them
   int container_slave_ = -1, host_slave_ = -1;  // held open so that nobody's close hangs the pty up
   bool started_ = false, finishing_ = false, drained_ = false;
-  bool refused_ = false;     // some interest could not be set
-  std::uint64_t taken_ = 0;  // up to where some viewer has had the output
+  bool refused_ = false;        // some interest could not be set
+  bool input_refused_ = false;  // the terminal could not take its input, and not for want of room
+  std::uint64_t taken_ = 0;     // up to where some viewer has had the output
   Viewer viewers_[kMaxViewers];
   std::size_t input_size_ = 0;
   char input_[kInputSize];

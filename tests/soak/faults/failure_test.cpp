@@ -8,6 +8,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <memory>
 
 #include "soak/faults/stage.hpp"
 
@@ -24,6 +25,8 @@ struct Operation {
   std::function<bool(Stage&, virDomainPtr)> act;
   /// Whether what can be seen afterwards fits the answer; a complaint otherwise.
   std::function<std::string(Stage&, virDomainPtr, bool done, const std::string& before)> judge;
+  /// What the caller was told.
+  std::function<Failure()> why = last_failure;
 };
 
 void PrintTo(const Operation& operation, std::ostream* out) {
@@ -95,6 +98,7 @@ bool set_shares(virDomainPtr domain, unsigned long long shares) {
 const std::vector<Operation>& operations() {
   const auto defined = [](Stage& stage) { return stage.defined(); };
   const auto running = [](Stage& stage) { return stage.running(); };
+  const auto refusal = std::make_shared<Failure>();  // letting go of its stream forgets why a console was not opened
   static const std::vector<Operation> kOperations = {
       {"start", defined, [](Stage&, virDomainPtr domain) { return virDomainCreate(domain) == 0; }, is_running},
       {"destroy", running, [](Stage&, virDomainPtr domain) { return virDomainDestroy(domain) == 0; }, is_shut_off},
@@ -131,15 +135,17 @@ const std::vector<Operation>& operations() {
       attach("attach disk", disk),
       detach("detach disk", disk),
       {"console", running,
-       [](Stage&, virDomainPtr domain) {
-         const auto console = Console::open(domain);
+       [refusal](Stage&, virDomainPtr domain) {
+         *refusal = {};
+         const auto console = Console::open(domain, nullptr, 0, refusal.get());
          if (!console) return false;
          console->type("x\n");
          return console->wait_for("echo: x") || console->wait_for_end();
        },
        [](Stage&, virDomainPtr domain, bool, const std::string&) {
          return complain_unless(virDomainIsActive(domain) == 1, "it has ended");
-       }},
+       },
+       [refusal] { return *refusal; }},
       {"redefine", defined,
        [](Stage& stage, virDomainPtr) {
          DomainXml xml = stage.definition();
@@ -226,7 +232,7 @@ void FailureTest::walk(const Operation& operation, Role role, Figures& figures) 
     const std::string before = dump(domain, virDomainIsActive(domain) == 1 ? 0 : VIR_DOMAIN_XML_INACTIVE);
     stage_.tracer().arm({role, index, kError});
     const bool done = operation.act(stage_, domain);
-    const Failure why = done ? Failure{} : last_failure();
+    const Failure why = done ? Failure{} : operation.why();
     if (role == Role::Loop || role == Role::Definitions)
       eventually([&] { return stage_.tracer().hit(); }, Milliseconds(80));
     const auto hit = stage_.tracer().disarm();
