@@ -8,7 +8,9 @@
 
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -42,6 +44,19 @@ void keep_off_this_cpu(pid_t process, cpu_set_t cpus) noexcept {
   if (here < 0) return;
   CPU_CLR(here, &cpus);
   ::sched_setaffinity(process, sizeof cpus, &cpus);  // EINVAL: no other is left
+}
+
+/// 0 when this wait status tells none.
+int told_errno(std::optional<int> status) noexcept {
+  const int number = status && WIFEXITED(*status) ? WEXITSTATUS(*status) : 0;
+  return protocol::is_told_errno(number) ? number : 0;
+}
+
+/// `cause`: an errno, or 0.
+[[noreturn]] void fail_for_end(const std::string& program, int cause) {
+  if (cause != 0)
+    base::fail_errno_value(cause, Code::SystemError, "cannot start supervisor '", program, "': its process has ended");
+  base::fail(Code::SystemError, "cannot start supervisor '", program, "': its process has ended");
 }
 
 /// One that we have no descriptor for. It is our child and not reaped, so the number is nobody else's.
@@ -87,11 +102,17 @@ bool ForkServer::ask(const std::vector<int>& fds) const {
   return send_packet(socket_.get(), &header, sizeof header, fds.data(), static_cast<int>(fds.size()), 0);
 }
 
-void ForkServer::end() noexcept {
-  socket_.reset();
-  if (!process_) return;
-  end_supervisor(process_);
+/// Why it had ended before, an errno; 0 when it had not or that is not known.
+int ForkServer::end() noexcept {
+  int error = 0;
+  if (socket_) {
+    const auto last = ControlSocket(std::move(socket_)).receive_now();
+    if (last.kind == ControlMessage::Kind::Packet && last.type == protocol::Type::Failed) error = last.failed.error;
+  }
+  if (!process_) return error;
+  const int told = told_errno(end_supervisor(process_));
   process_ = {};
+  return error != 0 ? error : told;
 }
 
 void ForkServer::fork(const base::Fd& control, int v2_directory) {
@@ -107,8 +128,8 @@ void ForkServer::fork(const base::Fd& control, int v2_directory) {
     const int error = errno;
     if (!is_gone(error)) base::fail_errno_value(error, Code::SystemError, "cannot start supervisor '", program_, "'");
     const pid_t gone = process_.pid();
-    end();
-    if (attempt > 0) base::fail(Code::SystemError, "cannot start supervisor '", program_, "': its process has ended");
+    const int cause = end();
+    if (attempt > 0) fail_for_end(program_, cause);
     base::log::warning("the template of supervisors, process {}, is gone: making another", gone);
   }
 }
@@ -124,25 +145,28 @@ base::PidFd ForkServer::await_forked(ControlSocket& control, Deadline deadline) 
   }
   const bool told = message.kind == ControlMessage::Kind::Packet && message.type == protocol::Type::Failed;
   control = {};
-  reap_unannounced();
+  const int cause = reap_unannounced();
   if (told) base::fail_errno_value(message.failed.error, Code::SystemError, "cannot start supervisor '", program_, "'");
   if (message.error != 0)
     base::fail_errno_value(message.error, Code::SystemError, "cannot hear from supervisor '", program_, "'");
-  base::fail(Code::SystemError, "cannot start supervisor '", program_,
-             "': ", message.kind == ControlMessage::Kind::Nothing ? "it does not come up" : "its process has ended");
+  if (message.kind == ControlMessage::Kind::Nothing)
+    base::fail(Code::SystemError, "cannot start supervisor '", program_, "': it does not come up");
+  fail_for_end(program_, cause);
 }
 
 /// A copy that has not said who it is is still in the template's process group. Its socket is closed a moment before it
-/// has ended; there is none if it is the template that has.
-void ForkServer::reap_unannounced() {
+/// has ended; there is none if it is the template that has. The errno that whichever has ended with; 0 when it has
+/// none.
+int ForkServer::reap_unannounced() {
   const std::scoped_lock lock(mutex_);
   for (int wait = 0; wait < kReapMilliseconds && process_; ++wait) {
     siginfo_t info{};
     if (process_.wait_exit(0)) return end();
     ::waitid(P_PGID, static_cast<id_t>(process_.pid()), &info, WEXITED | WNOHANG);
-    if (info.si_pid != 0) return;
+    if (info.si_pid != 0) return info.si_code == CLD_EXITED ? told_errno(W_EXITCODE(info.si_status, 0)) : 0;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  return 0;
 }
 
 }  // namespace container

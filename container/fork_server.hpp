@@ -34,8 +34,8 @@ class ForkServer {
  private:
   void begin();
   bool ask(const std::vector<int>& fds) const;
-  void end() noexcept;
-  void reap_unannounced();
+  int end() noexcept;
+  int reap_unannounced();
 
   const std::string program_;
   std::mutex mutex_;

@@ -75,7 +75,8 @@ void serve_forks(Received& received) {
       const int control = received.fds[0];
       const pid_t pid = fork_for_daemon(received.fd_count > 1 ? received.fds[1] : -1);
       if (pid == 0) {
-        if (dup2(control, protocol::kControlFd) < 0 || fcntl(protocol::kControlFd, F_SETFD, FD_CLOEXEC) != 0) _exit(1);
+        if (dup2(control, protocol::kControlFd) < 0 || fcntl(protocol::kControlFd, F_SETFD, FD_CLOEXEC) != 0)
+          _exit(protocol::exit_status_of(errno));
         for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
         return announce();
       }
@@ -85,7 +86,8 @@ void serve_forks(Received& received) {
     }
     protocol::Header header;
     receive_packet(protocol::kControlFd, &header, sizeof header, received, 0);
-    if (received.size <= 0) _exit(0);  // the daemon is gone, or we cannot hear it: it makes another
+    if (received.size <= 0)  // the daemon is gone, or we cannot hear it: it makes another, and hears why
+      _exit(received.size < 0 ? protocol::exit_status_of(errno) : 0);
   }
 }
 

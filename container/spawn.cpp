@@ -159,12 +159,12 @@ base::PidFd spawn_supervisor(const SpawnPlan& plan) {
   return process;
 }
 
-void end_supervisor(const base::PidFd& process) noexcept {
+std::optional<int> end_supervisor(const base::PidFd& process) noexcept {
   if (!process.wait_exit(kEndMilliseconds)) {
     process.signal(SIGKILL);
     process.wait_exit(-1);
   }
-  process.reap();
+  return process.reap();
 }
 
 }  // namespace container
