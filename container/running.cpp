@@ -41,6 +41,7 @@ constexpr milliseconds kPatience{200};    // longer than any killed container of
 constexpr milliseconds kKillLimit{8000};  // then it counts as stuck in the kernel
 constexpr milliseconds kReleaseLimit{2000};
 constexpr milliseconds kRemoveLimit{50}, kRemoveAfterKillLimit{2000};
+constexpr milliseconds kWatchAgain{100};
 constexpr unsigned kCrowd = 10;  // percent of the descriptors in use: from here on each container does with fewer
 
 template <typename Call>
@@ -178,21 +179,38 @@ struct SupervisedContainer::Shared {
   std::shared_ptr<OomReport> oom;  // none where memory is not controlled
   std::optional<OomWatch> oom_watch;
   base::Watch control_watch, supervisor_watch;  // loop thread only; last, so that they end before what they watch
+  base::Watch watch_again;
+
+  /// On the loop. What the kernel refuses is asked for again: without it nobody would hear of the container's end.
+  static void watch(const std::shared_ptr<Shared>& shared);
 };
+
+void SupervisedContainer::Shared::watch(const std::shared_ptr<Shared>& shared) {
+  const std::weak_ptr weak(shared);  // it is what holds the watches
+  const auto wake = [weak](std::uint32_t) {
+    if (const auto alive = weak.lock()) alive->on_event();
+  };
+  try {
+    shared->control_watch = shared->loop.on_fd(shared->parts.control.fd(), EPOLLIN, wake);
+    shared->supervisor_watch = shared->loop.on_fd(shared->parts.supervisor.fd(), EPOLLIN, wake);
+    if (shared->oom) shared->oom_watch.emplace(shared->loop, shared->oom);
+    shared->watch_again = {};
+  } catch (const base::Error& error) {
+    base::log::warning("domain '{}': {}, trying again", shared->parts.name, error.message());
+    shared->control_watch = {};
+    shared->supervisor_watch = {};
+    shared->watch_again = shared->loop.after(kWatchAgain, [weak] {
+      if (const auto alive = weak.lock()) watch(alive);
+    });
+  }
+}
 
 SupervisedContainer::SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names, ContainerParts parts)
     : loop_(loop), names_(std::move(names)), shared_(std::make_shared<Shared>(loop, std::move(parts))) {
   auto& group = shared_->parts.group;
   if (group && base::percent_in_use(shared_->parts.supervisor.fd()) >= kCrowd) group->spare_descriptors();
   shared_->oom = report_for(shared_->parts);
-  loop_.post([shared = shared_] {
-    const auto wake = [weak = std::weak_ptr(shared)](std::uint32_t) {  // weak: it is what holds the watch
-      if (const auto alive = weak.lock()) alive->on_event();
-    };
-    shared->control_watch = shared->loop.on_fd(shared->parts.control.fd(), EPOLLIN, wake);
-    shared->supervisor_watch = shared->loop.on_fd(shared->parts.supervisor.fd(), EPOLLIN, wake);
-    if (shared->oom) shared->oom_watch.emplace(shared->loop, shared->oom);
-  });
+  loop_.post([shared = shared_] { Shared::watch(shared); });
 }
 
 SupervisedContainer::~SupervisedContainer() {
@@ -202,6 +220,7 @@ SupervisedContainer::~SupervisedContainer() {
     shared->control_watch = {};
     shared->supervisor_watch = {};
     shared->oom_watch.reset();
+    shared->watch_again = {};
   });
 }
 

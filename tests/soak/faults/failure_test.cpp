@@ -303,6 +303,29 @@ TEST_F(LateFailureTest, EachThingTheSupervisorOfANewContainerWatches) {
               stage_.leaks_seen());
 }
 
+/// A daemon that cannot watch something once loses neither a client nor a container's end.
+TEST_F(LateFailureTest, EachThingTheLoopOfADaemonWatches) {
+  int injected = 0;
+  const Domain domain = stage_.defined();
+  for (int index = 0;; ++index) {
+    stage_.tracer().arm({Role::Loop, index, kError, SYS_epoll_ctl});
+    const bool done = virDomainCreate(domain) == 0;
+    SCOPED_TRACE("epoll_ctl " + std::to_string(index) + (done ? "" : ": " + last_failure().message));
+    EXPECT_TRUE(done);
+    if (done) {
+      expect_usable(domain);
+      stage_.order("end");
+      EXPECT_TRUE(wait_for_state(domain, VIR_DOMAIN_SHUTOFF)) << "its end is not noticed";
+    }
+    EXPECT_TRUE(stage_.connected()) << stage_.daemon().output();
+    const auto hit = stage_.tracer().disarm();
+    settle();
+    if (!hit) break;
+    ++injected;
+  }
+  std::printf("[ FAULTS   ] loop of a daemon: %d of epoll_ctl failed; %d leaks\n", injected, stage_.leaks_seen());
+}
+
 TEST_F(LateFailureTest, EachCallOfASupervisorThatANewDaemonMeets) {
   int injected = 0;
   for (int index = 0;; ++index) {
