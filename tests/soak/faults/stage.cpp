@@ -77,6 +77,13 @@ bool Stage::try_start_daemon() {
     start_daemon();
     return true;
   } catch (const std::exception&) {
+    if (!daemon_.running()) return false;
+  }
+  try {
+    connect();  // the fault may have cost one connection only
+    return true;
+  } catch (const std::exception&) {
+    daemon_.kill();  // or it would be there beside the next one
     return false;
   }
 }
