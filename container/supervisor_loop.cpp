@@ -43,7 +43,7 @@ int epoll = -1;
 std::uint32_t console_count = 0;
 Console* held_consoles = nullptr;  // console_count of them: memory is touched only for those that exist
 StatusMessage status;
-protocol::FailedMessage failed;
+protocol::FailedMessage first_failure;
 ChildRecord record;  // what was received last, from the child
 Received received;   // or from a daemon
 bool executing = false, ready = false, ended = false;
@@ -103,10 +103,10 @@ void remember_created(const char* path) {
 
 /// The first that is told stays.
 void remember_failure(const char* step, const char* object, int error) {
-  if (failed.step[0] != 0) return;
-  std::strncpy(failed.step, step, sizeof failed.step - 1);
-  std::strncpy(failed.object, object, sizeof failed.object - 1);
-  failed.error = error;
+  if (first_failure.step[0] != 0) return;
+  std::strncpy(first_failure.step, step, sizeof first_failure.step - 1);
+  std::strncpy(first_failure.object, object, sizeof first_failure.object - 1);
+  first_failure.error = error;
 }
 
 /// What the child has said and we have not read: what we fail with may have come of its end, and after it was killed
@@ -393,13 +393,13 @@ void report_failed_start(const char* step, const char* object, int error) {
   if (supervised.child >= 0) take_records();
   remember_failure(step, object, error);
   undo_start();
-  failed.header = make_header(Type::Failed, sizeof failed);
+  first_failure.header = make_header(Type::Failed, sizeof first_failure);
   SmallText<16> number;
-  number << failed.error;
-  log_line(failed.step, " failed, errno ", number.c_str());
-  const bool told =
-      supervised.control >= 0 && send_packet(supervised.control, &failed, sizeof failed, nullptr, 0, MSG_DONTWAIT);
-  _exit(told ? 1 : protocol::exit_status_of(failed.error));
+  number << first_failure.error;
+  log_line(first_failure.step, " failed, errno ", number.c_str());
+  const bool told = supervised.control >= 0 &&
+                    send_packet(supervised.control, &first_failure, sizeof first_failure, nullptr, 0, MSG_DONTWAIT);
+  _exit(told ? 1 : protocol::exit_status_of(first_failure.error));
 }
 
 void enter_own_cgroups(const int* files, int count) {
