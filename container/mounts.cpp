@@ -283,6 +283,13 @@ void open_host_trees(const PlanView& plan, const int* images, int image_count, M
   }
 }
 
+bool has_trees_to_shift(const PlanView& plan) {
+  if (plan.root_idmapped) return true;
+  for (const MountView& step : plan.mounts)
+    if (step.idmapped) return true;
+  return false;
+}
+
 void shift_host_trees(const PlanView& plan, const MountTrees& trees, int user_namespace) {
   if (plan.root_idmapped) shift(trees.root, user_namespace, !plan.root_overlay, plan.root_source);
   if (plan.root_idmapped && trees.overlay >= 0) shift(trees.overlay, user_namespace, false, plan.overlay_directory);

@@ -29,7 +29,8 @@ struct MountTrees {
 /// Supervisor, before clone. A missing root or source is reported, never made. `images`: the mounts of the root, if it
 /// is an image, and of the plan's images.
 void open_host_trees(const PlanView& plan, const int* images, int image_count, MountTrees& trees);
-/// Supervisor, when init's user namespace has its maps: idmaps what the plan asks for.
+/// Supervisor, when init's user namespace has its maps: idmaps what the plan asks for, if anything.
+bool has_trees_to_shift(const PlanView& plan);
 void shift_host_trees(const PlanView& plan, const MountTrees& trees, int user_namespace);
 
 /// Supervisor, once the cgroups are complete: what the container sees of each hierarchy, in the order of the plan. How

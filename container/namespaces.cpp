@@ -49,9 +49,12 @@ std::uint64_t start_boot_clock(const PlanView& plan) {
   return static_cast<std::uint64_t>(now.tv_sec * kSecond + now.tv_nsec);
 }
 
-int map_ids(const PlanView& plan, pid_t child) {
+void map_ids(const PlanView& plan, pid_t child) {
   write_map(child, "uid_map", plan.uid_map);
   write_map(child, "gid_map", plan.gid_map);
+}
+
+int open_user_namespace(pid_t child) {
   SmallText<64> path;
   path << "/proc/" << child << "/ns/user";
   const int user_namespace = open(path.c_str(), O_RDONLY | O_CLOEXEC);

@@ -14,9 +14,9 @@ namespace container {
 /// when, in nanoseconds of our own boot clock.
 std::uint64_t start_boot_clock(const PlanView& plan);
 
-/// Supervisor: writes /proc/PID/{uid,gid}_map and returns the user namespace. setgroups stays allowed (we are
-/// privileged).
-int map_ids(const PlanView& plan, pid_t child);
+/// Supervisor: writes /proc/PID/{uid,gid}_map. setgroups stays allowed (we are privileged).
+void map_ids(const PlanView& plan, pid_t child);
+int open_user_namespace(pid_t child);
 
 /// Child: lo is up. If the plan wants links, true and a NETLINK_ROUTE socket and the namespace itself in `fds`.
 bool open_network(const PlanView& plan, int (&fds)[2]);

@@ -243,9 +243,12 @@ void clone_children(const Start& start, const MountTrees& trees) {
   supervised.child = sockets.child[0];
   clone_init(start, trees, sockets);
   if (in_user_namespace()) {
-    const int user_namespace = map_ids(supervised.plan, supervised.init_pid);
-    shift_host_trees(supervised.plan, trees, user_namespace);
-    close(user_namespace);
+    map_ids(supervised.plan, supervised.init_pid);
+    if (has_trees_to_shift(supervised.plan)) {
+      const int user_namespace = open_user_namespace(supervised.init_pid);
+      shift_host_trees(supervised.plan, trees, user_namespace);
+      close(user_namespace);
+    }
     clone_builder(start, trees, sockets);
   }
   close(sockets.child[1]);
