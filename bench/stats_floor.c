@@ -83,7 +83,10 @@ static double read_all(long threads) {
   pthread_t others[kMostThreads];
   const double began = now_ms();
   atomic_store(&next, 0);
-  for (long i = 1; i < threads; ++i) must((errno = pthread_create(&others[i], NULL, read_parts, NULL)) == 0, "pthread_create");
+  for (long i = 1; i < threads; ++i) {
+    errno = pthread_create(&others[i], NULL, read_parts, NULL);
+    must(errno == 0, "pthread_create");
+  }
   read_parts(NULL);
   for (long i = 1; i < threads; ++i) pthread_join(others[i], NULL);
   return now_ms() - began;

@@ -79,6 +79,11 @@ base::Fd seqpacket_socket(int flags = 0) {
   return fd;
 }
 
+/// False with errno.
+bool connected(const base::Fd& fd, const SocketAddress& place) {
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&place.address), sizeof place.address) == 0;
+}
+
 int milliseconds_until(Deadline deadline) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
@@ -172,7 +177,7 @@ base::Fd connect_to(const std::string& directory, const std::string& name) {
   // (unix(7)).
   const timeval limit{kConnectSeconds, 0}, none{};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&place.address), sizeof place.address) < 0) {
+  if (!connected(fd, place)) {
     if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN) return {};
     base::fail_errno(Code::SystemError, "cannot connect to socket '", directory, "/", name, "'");
   }
@@ -181,10 +186,7 @@ base::Fd connect_to(const std::string& directory, const std::string& name) {
 }
 
 bool is_deserted(const std::string& directory, const std::string& name) {
-  const auto place = address_in(directory, name);
-  const base::Fd fd = seqpacket_socket(SOCK_NONBLOCK);
-  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&place.address), sizeof place.address) < 0 &&
-         errno == ECONNREFUSED;
+  return !connected(seqpacket_socket(SOCK_NONBLOCK), address_in(directory, name)) && errno == ECONNREFUSED;
 }
 
 base::Error start_failure(const protocol::FailedMessage& failed) {

@@ -14,7 +14,7 @@ void serve_forks(Received& received);
 /// be told something keeps off that CPU: a copy off the daemon's, which sees to that itself, and a child off ours.
 /// Without effect where there is no other CPU, or no template that knows them all.
 void keep_off_our_cpu(pid_t child);
-/// Once told.
+/// Once told, or once it runs where it was to begin.
 void go_to_any_cpu();
 
 /// What ps shows after the program: `name`, as much of it as there was room left in the arguments of the template.

@@ -183,6 +183,12 @@ struct SupervisedContainer::Shared {
 
   /// On the loop. What the kernel refuses is asked for again: without it nobody would hear of the container's end.
   static void watch(const std::shared_ptr<Shared>& shared);
+  void unwatch() {
+    control_watch = {};
+    supervisor_watch = {};
+    oom_watch.reset();
+    watch_again = {};
+  }
 };
 
 void SupervisedContainer::Shared::watch(const std::shared_ptr<Shared>& shared) {
@@ -197,8 +203,7 @@ void SupervisedContainer::Shared::watch(const std::shared_ptr<Shared>& shared) {
     shared->watch_again = {};
   } catch (const base::Error& error) {
     base::log::warning("domain '{}': {}, trying again", shared->parts.name, error.message());
-    shared->control_watch = {};
-    shared->supervisor_watch = {};
+    shared->unwatch();
     shared->watch_again = shared->loop.after(kWatchAgain, [weak] {
       if (const auto alive = weak.lock()) watch(alive);
     });
@@ -216,12 +221,7 @@ SupervisedContainer::SupervisedContainer(base::EventLoop& loop, std::shared_ptr<
 SupervisedContainer::~SupervisedContainer() {
   thaw_all();
   if (shared_->parts.group) shared_->parts.group->release();  // the container outlives this object
-  loop_.post([shared = std::move(shared_)] {
-    shared->control_watch = {};
-    shared->supervisor_watch = {};
-    shared->oom_watch.reset();
-    shared->watch_again = {};
-  });
+  loop_.post([shared = std::move(shared_)] { shared->unwatch(); });
 }
 
 pid_t SupervisedContainer::id() const {

@@ -210,11 +210,8 @@ void Store::keep_status(const std::string& name, const std::string& why) {
 std::string format_status(const SavedStatus& saved) {
   const auto& facts = saved.facts;
   std::string text = fmt::format(
-      "version={}\nstate={}\nreason={}\nshutdown_requested={}\nrestarting={}\nfroze={}\nsupervisor_pid={}\nsupervisor_"
-      "start_time="
-      "{}\ninit_pid={}"
-      "\n"
-      "cgroup_partition={}\ncgroup_leaf={}\n",
+      "version={}\nstate={}\nreason={}\nshutdown_requested={}\nrestarting={}\nfroze={}\n"
+      "supervisor_pid={}\nsupervisor_start_time={}\ninit_pid={}\ncgroup_partition={}\ncgroup_leaf={}\n",
       kStatusVersion, saved.status.state, saved.status.reason, saved.shutdown_requested ? 1 : 0,
       saved.restarting ? 1 : 0, saved.froze ? 1 : 0, facts.supervisor_pid, facts.supervisor_start_time, facts.init_pid,
       facts.cgroup_partition, facts.cgroup_leaf);
