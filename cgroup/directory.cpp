@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <memory>
+#include <new>
+#include <system_error>
 
 #include "base/error.hpp"
 #include "cgroup/text.hpp"
@@ -20,42 +23,57 @@ std::string name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+std::string above(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
 }  // namespace
 
 std::optional<Directory> Directory::open(const std::string& path) {
   base::Fd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd && errno == ENOENT) return std::nullopt;
   if (!fd) base::fail_errno(base::Code::SystemError, "cannot open cgroup '", path, "'");
-  return Directory(std::move(fd), path);
+  return Directory(std::move(fd));
 }
 
 Directory::Use::Use(const Directory& directory) noexcept : held_(directory.fd_.get()) {
   if (held_ < 0) opened_ = directory.reopen();
 }
 
-void Directory::spare() noexcept {
-  Handle handle;
-  handle.head()->handle_bytes = Handle::kRoom;
+std::string Directory::path() const {
+  const int error = errno;
+  const Use here(*this);
+  std::error_code none;
+  auto path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(here.fd()), none);
+  errno = error;
+  return path.string();
+}
+
+void Directory::spare() noexcept try {
+  auto spared = std::make_unique<Spared>();
+  file_handle* handle = spared->handle.head();
+  handle->handle_bytes = Handle::kRoom;
   int mount = 0;
-  if (::name_to_handle_at(fd_.get(), "", handle.head(), &mount, AT_EMPTY_PATH) < 0) return;
-  handle_ = handle;
+  if (::name_to_handle_at(fd_.get(), "", handle, &mount, AT_EMPTY_PATH) < 0) return;
+  spared->partition = above(path());
+  spared_ = std::move(spared);
   if (reopen()) return fd_.reset();
-  handle_.reset();
+  spared_.reset();
+} catch (const std::bad_alloc&) {  // it is held on to
 }
 
 void Directory::hold() noexcept {
-  if (!handle_) return;
+  if (!spared_) return;
   fd_ = reopen();
-  if (fd_) handle_.reset();
+  if (fd_) spared_.reset();
 }
 
 /// Empty once the directory is removed.
 base::Fd Directory::reopen() const noexcept {
-  if (!handle_) return {};
-  Handle handle = *handle_;
+  if (!spared_) return {};
+  Handle handle = spared_->handle;
   // Any directory of the same file system will do.
-  const std::string partition = path_.substr(0, path_.rfind('/'));
-  const base::Fd above(::open(partition.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const base::Fd above(::open(spared_->partition.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   base::Fd fd(above ? ::open_by_handle_at(above.get(), handle.head(), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1);
   if (!fd && errno == ESTALE) errno = ENOENT;
   return fd;
@@ -69,8 +87,8 @@ base::Fd Directory::try_open(const char* file, int flags) const noexcept {
 std::optional<Directory> Directory::child(const std::string& name) const {
   base::Fd fd = try_open(name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
   if (!fd && errno == ENOENT) return std::nullopt;
-  if (!fd) base::fail_errno(base::Code::SystemError, "cannot open cgroup '", path_, "/", name, "'");
-  return Directory(std::move(fd), path_ + "/" + name);
+  if (!fd) base::fail_errno(base::Code::SystemError, "cannot open cgroup '", path(), "/", name, "'");
+  return Directory(std::move(fd));
 }
 
 std::optional<std::string> Directory::read(const std::string& file) const {
@@ -88,7 +106,7 @@ std::string Directory::read_file(const std::string& file) const {
   try {
     return base::read_all(fd.get());
   } catch (const base::Error& error) {
-    base::fail_errno_value(error.system_errno(), base::Code::SystemError, "cannot read '", path_, "/", file, "'");
+    base::fail_errno_value(error.system_errno(), base::Code::SystemError, "cannot read '", path(), "/", file, "'");
   }
 }
 
@@ -104,12 +122,12 @@ int Directory::try_write(const std::string& file, const std::string& text) const
 void Directory::write(const std::string& file, const std::string& text) const {
   const int error = try_write(file, text);
   if (error)
-    base::fail_errno_value(error, base::Code::SystemError, "cannot write '", text, "' to '", path_, "/", file, "'");
+    base::fail_errno_value(error, base::Code::SystemError, "cannot write '", text, "' to '", path(), "/", file, "'");
 }
 
 base::Fd Directory::open_file(const std::string& file, int flags) const {
   base::Fd fd = try_open(file.c_str(), flags);
-  if (!fd) base::fail_errno(base::Code::SystemError, "cannot open '", path_, "/", file, "'");
+  if (!fd) base::fail_errno(base::Code::SystemError, "cannot open '", path(), "/", file, "'");
   return fd;
 }
 
@@ -118,13 +136,13 @@ std::vector<std::string> Directory::children() const {
   base::Fd fd = try_open(".", O_RDONLY | O_DIRECTORY);
   if (!fd && (errno == ENOENT || errno == ENODEV)) return names;
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(fd ? ::fdopendir(fd.get()) : nullptr, ::closedir);
-  if (!stream) base::fail_errno(base::Code::SystemError, "cannot list cgroup '", path_, "'");
+  if (!stream) base::fail_errno(base::Code::SystemError, "cannot list cgroup '", path(), "'");
   fd.release();  // the stream's
   errno = 0;
   while (const dirent* entry = ::readdir(stream.get()))
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
   if (errno != 0 && errno != ENOENT && errno != ENODEV)
-    base::fail_errno(base::Code::SystemError, "cannot list cgroup '", path_, "'");
+    base::fail_errno(base::Code::SystemError, "cannot list cgroup '", path(), "'");
   return names;
 }
 
@@ -132,7 +150,7 @@ bool Directory::make_child(const std::string& name) const {
   const Use here(*this);
   if (here.fd() >= 0 && ::mkdirat(here.fd(), name.c_str(), kDirectoryMode) == 0) return true;
   if (errno == EEXIST) return false;
-  base::fail_errno(base::Code::SystemError, "cannot create cgroup '", path_, "/", name, "'");
+  base::fail_errno(base::Code::SystemError, "cannot create cgroup '", path(), "/", name, "'");
 }
 
 void Directory::remove_child(const char* name) const noexcept {
@@ -163,7 +181,9 @@ bool Directory::remove() const noexcept {
     // this one.
     const Use use(*this);
     if (use.fd() < 0) return errno == ENOENT;
-    const std::string name = "../" + name_of(path_);
+    const std::string path = this->path();
+    if (path.empty()) return false;
+    const std::string name = "../" + name_of(path);
     struct stat here, there;
     if (::fstat(use.fd(), &here) < 0) return false;
     if (::fstatat(use.fd(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT;

@@ -1,9 +1,11 @@
 // One cgroup directory: its control files, its children, its processes, its removal. It is known by its descriptor, or
-// while that is spared by its file handle; neither ever means another directory of the same path.
+// while that is spared by its file handle; neither ever means another directory of the same path. No path is kept: a
+// thousand containers would have a megabyte of them, for messages.
 #pragma once
 
 #include <fcntl.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,12 +16,13 @@ namespace cgroup {
 
 class Directory {
  public:
-  /// Takes an open directory (O_PATH will do) and the path it is called by in messages.
-  Directory(base::Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  /// Takes an open directory; O_PATH will do.
+  explicit Directory(base::Fd fd) : fd_(std::move(fd)) {}
   static std::optional<Directory> open(const std::string& path);
   std::optional<Directory> child(const std::string& name) const;
 
-  const std::string& path() const { return path_; }
+  /// Where it is, as the kernel tells it; followed by " (deleted)" once it is removed. Leaves errno alone.
+  std::string path() const;
 
   /// Closes the descriptor. Until hold() each call opens the directory anew, by its handle (open_by_handle_at(2)). Does
   /// nothing where the kernel gives no handles or we may not use them. Not while another thread uses this object.
@@ -57,6 +60,10 @@ class Directory {
     unsigned char bytes[sizeof(file_handle) + kRoom] = {};
     file_handle* head() { return reinterpret_cast<file_handle*>(bytes); }
   };
+  struct Spared {
+    Handle handle;
+    std::string partition;  // the path above, which tells the file system
+  };
   /// A descriptor for one call: ours, or one opened for it.
   class Use {
    public:
@@ -70,8 +77,7 @@ class Directory {
   base::Fd reopen() const noexcept;
 
   base::Fd fd_;
-  std::string path_;
-  std::optional<Handle> handle_;  // while fd_ is closed
+  std::unique_ptr<Spared> spared_;  // while fd_ is closed
 };
 
 }  // namespace cgroup

@@ -66,6 +66,10 @@ Stage stage_of(const Mount& mount) {
   return mount.has("memory") ? Stage::Memory : Stage::Rest;
 }
 
+std::size_t count_used(const Hierarchy& hierarchy) {
+  return static_cast<std::size_t>(std::ranges::count_if(hierarchy.mounts(), used_by_containers));
+}
+
 }  // namespace
 
 struct Group::Impl {
@@ -169,7 +173,7 @@ void Group::Impl::apply_change(const Limits& limits, const Limits& now) {
 }
 
 void Group::Impl::create_parts(Stage stage) {
-  parts.reserve(hierarchy.mounts().size());
+  parts.reserve(count_used(hierarchy));
   for (const auto& mount : hierarchy.mounts()) {
     if (stage_of(mount) != stage || !used_by_containers(mount)) continue;
     auto part = create_part(mount, partition, name);
@@ -246,7 +250,7 @@ std::optional<Group> Group::open(const Hierarchy& hierarchy, const std::string& 
   impl->partition = normalize_partition(partition);
   impl->name = leaf;
   impl->path = impl->partition + "/" + leaf;
-  impl->parts.reserve(hierarchy.mounts().size());
+  impl->parts.reserve(count_used(hierarchy));
   for (const auto& mount : hierarchy.mounts()) {
     if (!used_by_containers(mount)) continue;
     auto directory = Directory::open(mount.path + impl->path);

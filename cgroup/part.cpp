@@ -88,7 +88,7 @@ bool has_limits_in_payload(const Mount& mount) {
 
 Directory Part::payload() const {
   if (auto own = leaf(kPayloadLeaf)) return std::move(*own);
-  return Directory(directory.open_file(".", O_PATH | O_DIRECTORY), directory.path());
+  return Directory(directory.open_file(".", O_PATH | O_DIRECTORY));
 }
 
 base::Fd Part::open_tasks(const char* leaf) const {
