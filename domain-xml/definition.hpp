@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.hpp"
 #include "base/uuid.hpp"
 
 namespace domain_xml {
@@ -278,11 +279,11 @@ struct Interface {
   std::vector<IpAddress> ips;
   std::vector<Route> routes;
   std::optional<Vlan> vlan;
-  std::optional<VirtualPort> virtual_port;
-  std::optional<Bandwidth> bandwidth;
+  base::Boxed<VirtualPort> virtual_port;
+  base::Boxed<Bandwidth> bandwidth;
   std::optional<bool> port_isolated;
-  std::optional<PortSettings> configured_port;  // live only: what it had of these itself before its network added some
-  std::optional<FilterReference> filter;
+  base::Boxed<PortSettings> configured_port;  // live only: what it had of these itself before its network added some
+  base::Boxed<FilterReference> filter;
   std::string script, downscript;
   std::vector<Element> others;  // driver, tune, address ..., the rest of target, own attributes: stored only
   bool operator==(const Interface&) const = default;

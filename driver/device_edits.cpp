@@ -233,7 +233,8 @@ bool same_network(const Interface& before, const Interface& wanted) {
 void keep_added(const Interface& before, Interface& wanted) {
   if (!before.configured_port) return;
   const domain_xml::PortSettings& configured = *before.configured_port;
-  wanted.configured_port = {wanted.vlan, wanted.virtual_port, wanted.bandwidth, wanted.port_isolated, wanted.mtu};
+  wanted.configured_port =
+      domain_xml::PortSettings{wanted.vlan, wanted.virtual_port, wanted.bandwidth, wanted.port_isolated, wanted.mtu};
   const auto keep = [](auto& now, const auto& was, const auto& own) {
     if (!now && !own) now = was;
   };
