@@ -1,5 +1,7 @@
 #include "driver/kept_files.hpp"
 
+#include <malloc.h>
+
 #include "driver/domain_registry.hpp"
 
 namespace driver {
@@ -22,6 +24,7 @@ void KeptFiles::used() {
 void KeptFiles::close_all() const {
   for (const auto& domain : registry_.all())
     if (const auto running = domain->snapshot().running) running->close_kept_files();
+  ::malloc_trim(0);  // as nobody asks any more: of a thousand containers 0.8 MiB
 }
 
 }  // namespace driver
