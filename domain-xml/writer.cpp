@@ -3,7 +3,9 @@
 #include <libxml/chvalid.h>
 #include <libxml/xmlstring.h>
 
-#include <utility>
+#include <algorithm>
+#include <array>
+#include <optional>
 
 namespace domain_xml {
 
@@ -11,38 +13,50 @@ namespace {
 
 enum class Place { Text, Attribute };
 
-/// A carriage return, and in attributes any white space but a blank, would not survive being read again.
+/// What stands for `c`; nullopt where it stands for itself. A carriage return, and in attributes any white space but a
+/// blank, would not survive being read again; other control characters cannot stand in a document.
+constexpr std::optional<std::string_view> escape_of(char c, Place place) {
+  switch (c) {
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&quot;";
+    case '\'':
+      return "&apos;";
+    case '\r':
+      return "&#13;";
+    case '\n':
+      return place == Place::Attribute ? std::optional<std::string_view>("&#10;") : std::nullopt;
+    case '\t':
+      return place == Place::Attribute ? std::optional<std::string_view>("&#9;") : std::nullopt;
+    default:
+      return static_cast<unsigned char>(c) < ' ' ? std::optional<std::string_view>("") : std::nullopt;
+  }
+}
+
+/// Whether a byte may have to be written in another way, by its value.
+constexpr auto kSpecial = [] {
+  std::array<bool, 256> special{};
+  for (int byte = 0; byte < 256; ++byte)
+    special[byte] = escape_of(static_cast<char>(byte), Place::Attribute).has_value();
+  return special;
+}();
+
 void append_escaped(std::string& out, std::string_view value, Place place) {
-  for (const char c : value) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        continue;
-      case '<':
-        out += "&lt;";
-        continue;
-      case '>':
-        out += "&gt;";
-        continue;
-      case '"':
-        out += "&quot;";
-        continue;
-      case '\'':
-        out += "&apos;";
-        continue;
-      case '\r':
-        out += "&#13;";
-        continue;
-      case '\n':
-      case '\t':
-        if (place == Place::Attribute)
-          out += c == '\n' ? "&#10;" : "&#9;";
-        else
-          out += c;
-        continue;
-      default:
-        if (static_cast<unsigned char>(c) >= ' ') out += c;
-    }
+  const auto special = [](char c) { return kSpecial[static_cast<unsigned char>(c)]; };
+  while (true) {
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if(value, special) - value.begin());
+    out += value.substr(0, plain);
+    if (plain == value.size()) return;
+    if (const auto escape = escape_of(value[plain], place))
+      out += *escape;
+    else
+      out += value[plain];
+    value.remove_prefix(plain + 1);
   }
 }
 
@@ -59,8 +73,8 @@ Writer& Writer::open(std::string_view name) {
   begin_content(Content::Elements);
   out_.append(open_.size() * 2, ' ');
   out_ += '<';
+  open_.push_back({out_.size(), name.size(), Content::None});
   out_ += name;
-  open_.push_back({std::string(name), Content::None});
   return *this;
 }
 
@@ -85,7 +99,7 @@ Writer& Writer::text(std::string_view value) {
 }
 
 Writer& Writer::close() {
-  const Level level = std::move(open_.back());
+  const Level level = open_.back();
   open_.pop_back();
   if (level.content == Content::None) {
     out_ += "/>\n";
@@ -93,7 +107,7 @@ Writer& Writer::close() {
   }
   if (level.content == Content::Elements) out_.append(open_.size() * 2, ' ');
   out_ += "</";
-  out_ += level.name;
+  out_.append(out_, level.name_at, level.name_length);
   out_ += ">\n";
   return *this;
 }

@@ -40,8 +40,10 @@ class Writer {
 
  private:
   enum class Content { None, Text, Elements };
+  /// An open element; its name is where it was written.
   struct Level {
-    std::string name;
+    std::size_t name_at;
+    std::size_t name_length;
     Content content;
   };
   void begin_content(Content content);
