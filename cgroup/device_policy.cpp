@@ -168,9 +168,10 @@ std::vector<bpf_insn> device_program(const DeviceRules& rules) {
 void start_device_list(const Directory& directory, const DeviceRules& rules) {
   directory.write("devices.deny", "a");
   const base::Fd allow = directory.open_file("devices.allow", O_WRONLY);
+  const std::string path = directory.path() + "/devices.allow";
   for (const auto& rule : merge_rules(rules)) {
     const std::string line = format_rule(rule);
-    base::write_all(allow.get(), line.data(), line.size(), directory.path() + "/devices.allow");
+    base::write_all(allow.get(), line.data(), line.size(), path);
   }
 }
 

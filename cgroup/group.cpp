@@ -299,7 +299,7 @@ std::vector<base::Fd> Group::payload_tasks() const {
 
 std::vector<std::string> Group::payload_directories() const {
   std::vector<std::string> paths;
-  for (const auto& part : impl_->parts) paths.push_back(part.payload().path());
+  for (const auto& part : impl_->parts) paths.push_back(payload_path(*part.mount, impl_->partition, impl_->name));
   return paths;
 }
 
@@ -476,7 +476,7 @@ void Group::close_kept_files() const {
 std::optional<OomSource> Group::oom_source() const {
   const Part* memory = impl_->find("memory");
   if (!memory) return std::nullopt;
-  const std::string& own = memory->directory.path();
+  const std::string own = memory->mount->path + impl_->path;
   return OomSource{memory->mount->version, memory->mount->version == 1 ? own + "/" + kPayloadLeaf : own};
 }
 

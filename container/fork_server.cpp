@@ -91,11 +91,6 @@ void ForkServer::begin() {
   ask({});  // whether it is a template shows when it is asked for a copy
 }
 
-void ForkServer::get_ready() noexcept {
-  const std::scoped_lock lock(mutex_);
-  if (socket_) ask({});
-}
-
 /// False with errno set.
 bool ForkServer::ask(const std::vector<int>& fds) const {
   const protocol::Header header = make_header(protocol::Type::Fork, sizeof header);

@@ -26,8 +26,6 @@ class ForkServer {
   /// Asks for a supervisor, a child of ours that has the other end of `control` and is born in `v2_directory` (-1: in
   /// the daemon's cgroup). Does not wait for it. A template that is gone is replaced. Any thread. Throws SystemError.
   void fork(const base::Fd& control, int v2_directory);
-  /// Lets the template make ahead what its next copy needs, when nobody waits for one. Any thread.
-  void get_ready() noexcept;
   /// Hears who it is, the first that such a control socket says. Throws why there is none; none is left behind then.
   base::PidFd await_forked(ControlSocket& control, Deadline deadline);
 

@@ -20,7 +20,7 @@ namespace {
 
 using protocol::Type;
 
-constexpr int kQuietMilliseconds = 10;
+constexpr int kQuietMilliseconds = 20;  // a start is over by then
 
 unsigned long cpus[128];  // the daemon's; with more than 8192 of them, they stay as they are
 long cpu_bytes = 0;       // of them, as the kernel has them
@@ -56,7 +56,7 @@ void tell_failure(int control, int error) {
   send_packet(control, &failed, sizeof failed, nullptr, 0, MSG_DONTWAIT);
 }
 
-/// A start that has just been answered, or is asked for at once, has more use for the CPU.
+/// A start that is under way, or is asked for at once, has more use for the CPU.
 bool is_quiet() {
   pollfd next = {protocol::kControlFd, POLLIN, 0};
   return poll(&next, 1, kQuietMilliseconds) == 0;
@@ -69,9 +69,7 @@ void serve_forks(Received& received) {
   const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof cpus, cpus);
   cpu_bytes = bytes < 0 ? 0 : bytes;
   for (;;) {
-    if (received.fd_count == 0) {
-      if (is_quiet()) make_spare_view();
-    } else {
+    if (received.fd_count > 0) {
       const int control = received.fds[0];
       const pid_t pid = fork_for_daemon(received.fd_count > 1 ? received.fds[1] : -1);
       if (pid == 0) {
@@ -84,6 +82,7 @@ void serve_forks(Received& received) {
       if (pid > 0) drop_spare_view();
       for (int i = 0; i < received.fd_count; i++) close(received.fds[i]);
     }
+    if (is_quiet()) make_spare_view();
     protocol::Header header;
     receive_packet(protocol::kControlFd, &header, sizeof header, received, 0);
     if (received.size <= 0)  // the daemon is gone, or we cannot hear it: it makes another, and hears why

@@ -7,8 +7,8 @@
 namespace container {
 
 /// Serves requests for copies, the first of which has been `received`, until the daemon is gone; returns in each copy,
-/// whose control socket has the place of the template's and knows its pid then. One without descriptors has it
-/// get ready for the next, when nothing is asked for a while.
+/// whose control socket has the place of the template's and knows its pid then. One without descriptors asks for
+/// none, and comes first. What the next copy needs is made ahead once nothing has been asked for a while.
 void serve_forks(Received& received);
 /// Whom a message wakes starts on the CPU of who sent it, and has to wait there until that pauses. So who is going to
 /// be told something keeps off that CPU: a copy off the daemon's, which sees to that itself, and a child off ours.

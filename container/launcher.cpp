@@ -446,10 +446,6 @@ Launcher::~Launcher() = default;
 
 Launched Launcher::launch(const DomainDefinition& definition, const StartSteps& steps,
                           const std::vector<base::Fd>& given) {
-  const struct GetReady {  // for the next
-    ForkServer& forks;
-    ~GetReady() { forks.get_ready(); }
-  } get_ready{impl_->forks};
   try {
     return impl_->launch(definition, steps, given);
   } catch (...) {
