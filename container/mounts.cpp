@@ -104,20 +104,17 @@ int open_inside(int root, const char* path) {
   return base == nullptr ? open_beneath(root, path, O_PATH) : open_beneath(base->fd, path + base->size, O_PATH);
 }
 
-/// A directory right below a new file system, as the cgroup hierarchies have theirs; -1 if that is not where it
-/// belongs.
-int make_target_in_mounted(const MountView& step) {
-  const Mounted* base = find_mounted(step.target);
-  if (base == nullptr || step.create != CreateTarget::Directory) return -1;
+/// Makes the step's target right below the new file system `base`, as the cgroup hierarchies have theirs: its name
+/// there; null if that is not where it belongs.
+const char* make_in_mounted(const MountView& step, const Mounted* base) {
+  if (base == nullptr || step.create != CreateTarget::Directory) return nullptr;
   const char* name = step.target + base->size + 1;
-  if (std::strchr(name, '/') != nullptr || mkdirat(base->fd, name, 0755) != 0) return -1;
-  return openat(base->fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  return std::strchr(name, '/') == nullptr && mkdirat(base->fd, name, 0755) == 0 ? name : nullptr;
 }
 
 /// The step's target, or -1 when it is missing and the step optional.
 int open_target(int root, const MountView& step) {
-  int target = make_target_in_mounted(step);
-  if (target < 0) target = open_inside(root, step.target);
+  int target = open_inside(root, step.target);
   if (target < 0 && errno == ENOENT) target = open_mount_target(root, step.target, step.create);
   if (target < 0 && !(step.optional && missing(errno))) give_up("find mount target", step.target);
   return target;
@@ -144,10 +141,14 @@ int make_step_filesystem(const MountView& step) {
 
 void place(int root, const MountView& step, int tree) {
   if (tree < 0) return;
-  const int target = open_target(root, step);
+  const Mounted* base = find_mounted(step.target);
+  const char* name = make_in_mounted(step, base);
+  const int target = name == nullptr ? open_target(root, step) : -1;
+  if (name != nullptr && move_mount(tree, "", base->fd, name, MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    give_up("mount", step.target);
   if (target >= 0) attach(tree, target, step.target);
-  close(target);
-  if (target >= 0 && step.kind == MountKind::Filesystem)
+  if (target >= 0) close(target);
+  if ((target >= 0 || name != nullptr) && step.kind == MountKind::Filesystem)
     remember_mounted(tree, step.target);
   else
     close(tree);
@@ -213,18 +214,33 @@ void hide_own_view(const MountTrees& trees) {
     give_up("mount own view", kOwnViewPlace);
 }
 
+/// What covers the next file. It stays open, as does every cover: exec closes them.
+int null_device = -1;
+
+/// One mount call tells also whether `path` is there, and whether it is a file: the kernel says EINVAL for a file over a
+/// directory. False with errno.
+bool cover(int dev, int at, const char* path, unsigned flags) {
+  if (null_device < 0) null_device = open_tree(dev, "null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  if (null_device < 0) return false;
+  if (move_mount(null_device, "", at, path, MOVE_MOUNT_F_EMPTY_PATH | flags) == 0) {
+    null_device = -1;
+    return true;
+  }
+  return errno == EINVAL &&
+         move_mount(empty_directory(path), "", at, path, MOVE_MOUNT_F_EMPTY_PATH | flags) == 0;
+}
+
 void mask(int root, int dev, const MountView& step) {
-  const int target = open_inside(root, step.target);
-  if (target < 0 && (missing(errno) || errno == EACCES)) return;
-  if (target < 0) give_up("mask", step.target);
-  struct stat info;
-  if (fstat(target, &info) != 0) give_up("mask", step.target);
-  const int cover = S_ISDIR(info.st_mode) ? empty_directory(step.target)
-                                          : open_tree(dev, "null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-  if (cover < 0) give_up("mask", step.target);
-  if (move_mount(cover, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
-    give_up("mask", step.target);
-  close(target);  // `cover` stays open: further masks clone it, and exec closes it
+  bool covered = false;
+  if (const Mounted* base = find_mounted(step.target); base != nullptr) {
+    covered = cover(dev, base->fd, step.target + base->size + 1, 0);
+  } else if (const int target = open_inside(root, step.target); target >= 0) {
+    covered = cover(dev, target, "", MOVE_MOUNT_T_EMPTY_PATH);
+    const int error = errno;
+    close(target);
+    errno = error;
+  }
+  if (!covered && !missing(errno) && errno != EACCES) give_up("mask", step.target);
 }
 
 void apply(const MountView& step, const MountTrees& trees, int tree) {
