@@ -19,10 +19,6 @@ namespace {
 
 constexpr unsigned kDirectoryMode = 0755;
 
-std::string name_of(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 std::string above(const std::string& path) {
   return path.substr(0, path.rfind('/'));
 }
@@ -168,28 +164,26 @@ bool Directory::remove_children() const noexcept {
   bool all = true;
   try {
     for (const auto& name : children())
-      if (const auto below = child(name)) all = below->remove() && all;
+      if (const auto below = child(name)) all = below->remove(name) && all;
   } catch (const std::exception&) {
     return false;
   }
   return all;
 }
 
-bool Directory::remove() const noexcept {
+bool Directory::remove(const std::string& name) const noexcept {
   try {
     // By way of "..", so that this directory's own parent is meant wherever it is; and only if the name still means
     // this one.
     const Use use(*this);
     if (use.fd() < 0) return errno == ENOENT;
-    const std::string path = this->path();
-    if (path.empty()) return false;
-    const std::string name = "../" + name_of(path);
+    const std::string from_here = "../" + name;
     struct stat here, there;
     if (::fstat(use.fd(), &here) < 0) return false;
-    if (::fstatat(use.fd(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT;
+    if (::fstatat(use.fd(), from_here.c_str(), &there, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT;
     if (here.st_ino != there.st_ino || here.st_dev != there.st_dev) return true;
     for (const bool last_try : {false, true}) {
-      if (::unlinkat(use.fd(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENODEV) return true;
+      if (::unlinkat(use.fd(), from_here.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENODEV) return true;
       if (last_try || !remove_children()) return false;
     }
   } catch (const std::exception&) {  // no memory for a name

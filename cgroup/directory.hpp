@@ -48,9 +48,9 @@ class Directory {
   void remove_child(const char* name) const noexcept;
   /// Pids here and below (`cgroup.procs`), added to `pids`.
   void collect_processes(std::vector<int>& pids) const;
-  /// rmdir of everything below, deepest first, then of this directory itself, if it still is the one with this path.
-  /// False while something in it is alive. What can go is gone either way.
-  bool remove() const noexcept;
+  /// rmdir of everything below, deepest first, then of this directory itself, if it still is what the one above it
+  /// has as `name`. False while something in it is alive. What can go is gone either way.
+  bool remove(const std::string& name) const noexcept;
   bool remove_children() const noexcept;
 
  private:

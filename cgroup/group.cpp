@@ -197,7 +197,7 @@ void Group::Impl::remove_left_over() const {
   }
   std::vector<int> pids;
   for (const auto& part : old) part.directory.collect_processes(pids);
-  const auto remove = [](const Part& part) { return part.remove(); };
+  const auto remove = [this](const Part& part) { return part.remove(name); };
   if (!pids.empty() || !std::all_of(old.begin(), old.end(), remove))
     base::fail(Code::OperationFailed, "cgroup '", path, "' already exists and has processes");
 }
@@ -379,7 +379,7 @@ void Group::kill(Scope scope) {
 }
 
 bool Group::Impl::remove_now() noexcept {
-  std::erase_if(parts, [](const Part& part) { return part.remove(); });
+  std::erase_if(parts, [this](const Part& part) { return part.remove(name); });
   return parts.empty();
 }
 

@@ -101,11 +101,11 @@ void Part::make_leaves() const {
   if (wants_payload_leaf(*mount)) directory.make_child(kPayloadLeaf);
 }
 
-bool Part::remove() const noexcept {
+bool Part::remove(const std::string& name) const noexcept {
   // The usual case without listing anything; whatever else is there, Directory::remove() finds.
   directory.remove_child(kSupervisorLeaf);
   directory.remove_child(kPayloadLeaf);
-  return directory.remove();
+  return directory.remove(name);
 }
 
 std::optional<Part> create_part(const Mount& mount, const std::string& partition, const std::string& leaf) {
@@ -117,7 +117,7 @@ std::optional<Part> create_part(const Mount& mount, const std::string& partition
     // A partition somebody else made: its next container need not be written to, which among a thousand takes 2 ms.
     if (!cloned && !split(partition, "/").empty()) part.directory.try_write("../cgroup.clone_children", "1");
   } catch (...) {
-    part.remove();
+    part.remove(leaf);
     throw;
   }
   return part;

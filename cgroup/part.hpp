@@ -23,8 +23,9 @@ struct Part {
   base::Fd open_tasks(const char* leaf) const;
   /// Both leaves on v2, which allows no processes beside children. On v1 the supervisor lives in the directory itself.
   void make_leaves() const;
-  /// rmdir of the leaves and whatever else is below, and of the directory. False while something in it is alive.
-  bool remove() const noexcept;
+  /// rmdir of the leaves and whatever else is below, and of the directory `name` itself. False while something in it is
+  /// alive.
+  bool remove(const std::string& name) const noexcept;
 };
 
 /// Makes `partition`/`leaf` in one hierarchy, which has to live as long as what is returned, missing parts of the

@@ -205,7 +205,7 @@ void leave_scope(const ScopePlace& place, const char* leaf) noexcept {
   try {
     const auto hierarchy = Hierarchy::detect();
     for_systemds_directories(hierarchy, place, [&](const Directory& scope) {
-      if (const auto there = scope.child(leaf)) there->remove();
+      if (const auto there = scope.child(leaf)) there->remove(leaf);
     });
     for (const auto& mount : hierarchy.mounts())
       if (mount.version == 1 && used_by_containers(mount) && !systemd_uses(mount)) remove_empty(mount.path, place.path);

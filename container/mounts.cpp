@@ -217,8 +217,8 @@ void hide_own_view(const MountTrees& trees) {
 /// What covers the next file. It stays open, as does every cover: exec closes them.
 int null_device = -1;
 
-/// One mount call tells also whether `path` is there, and whether it is a file: the kernel says EINVAL for a file over a
-/// directory. False with errno.
+/// One mount call tells also whether `path` is there, and whether it is a file: the kernel says EINVAL for a file over
+/// a directory. False with errno.
 bool cover(int dev, int at, const char* path, unsigned flags) {
   if (null_device < 0) null_device = open_tree(dev, "null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
   if (null_device < 0) return false;
@@ -226,8 +226,7 @@ bool cover(int dev, int at, const char* path, unsigned flags) {
     null_device = -1;
     return true;
   }
-  return errno == EINVAL &&
-         move_mount(empty_directory(path), "", at, path, MOVE_MOUNT_F_EMPTY_PATH | flags) == 0;
+  return errno == EINVAL && move_mount(empty_directory(path), "", at, path, MOVE_MOUNT_F_EMPTY_PATH | flags) == 0;
 }
 
 void mask(int root, int dev, const MountView& step) {

@@ -37,14 +37,21 @@ TEST(Directory, NamesTheFileThatItCannotWrite) {
   }
 }
 
-TEST(Directory, RemovesWhatIsBelowAndNeverAnotherOfItsName) {
+TEST(Directory, RemovesWhatIsBelowFirst) {
   const Tree tree{};
   std::filesystem::create_directories(tree.path("machine/one/payload/user.slice"));
+  EXPECT_TRUE(Directory::open(tree.path("machine/one"))->remove("one"));
+  EXPECT_FALSE(tree.exists("machine/one"));
+  EXPECT_TRUE(tree.exists("machine"));
+}
+
+TEST(Directory, NeverRemovesAnotherOfItsName) {
+  const Tree tree{};
+  std::filesystem::create_directories(tree.path("machine/one"));
   const auto directory = Directory::open(tree.path("machine/one"));
   std::filesystem::rename(tree.path("machine/one"), tree.path("machine/two"));
   std::filesystem::create_directory(tree.path("machine/one"));
-  EXPECT_TRUE(directory->remove());
-  EXPECT_FALSE(tree.exists("machine/two"));
+  EXPECT_TRUE(directory->remove("one"));
   EXPECT_TRUE(tree.exists("machine/one"));
 }
 
