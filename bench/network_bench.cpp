@@ -1,6 +1,6 @@
-// Compares containers' interfaces with a veth pair made by hand: what goes through them and how long an answer takes;
-// and times starts with no, one and more interfaces. All sit in the same bridge and take turns, so that whatever else
-// the machine does concerns them alike.
+// Compares containers' interfaces with a veth pair made by hand, and with another such pair, which tells what chance
+// does: what goes through them and how long an answer takes; and times starts with no, one and more interfaces. All sit
+// in the same bridge and take turns, so that whatever else the machine does concerns them alike.
 #include <fcntl.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -38,6 +38,7 @@ struct Options {
   std::vector<std::string> uris;  // NAME=URI
   int rounds = 15;
   int starts = 30;
+  int cpu = -1;      // for both ends of what goes through; negative: the kernel chooses, and rounds differ by far more
   std::string json;  // file, for what goes through
 };
 
@@ -117,9 +118,17 @@ struct Pair {
   std::string first_address, second_address;
 };
 
+void stay_on(int cpu) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(cpu, &cpus);
+  if (::sched_setaffinity(0, sizeof cpus, &cpus) != 0)
+    throw std::runtime_error("CPU " + std::to_string(cpu) + " is none of ours");
+}
+
 void measure_traffic(const Options& options, const std::vector<Daemon>& daemons, const support::Rootfs& root) {
   constexpr std::uint64_t kSkipped = 20'000'000, kBytes = 200'000'000;  // short, so that turns are close together
-  constexpr int kAnswers = 5000, kBareHost = 10;
+  constexpr int kAnswers = 5000, kFirstHost = 10;
   const support::Bridge bridge;
   const auto with_address = [&](const Daemon& daemon, int host) {
     support::DomainXml definition = container(root, daemon.name + std::to_string(host));
@@ -127,12 +136,20 @@ void measure_traffic(const Options& options, const std::vector<Daemon>& daemons,
                                                    "      <ip address='" + bridge.address(host) + "' prefix='24'/>\n");
     return std::make_unique<Container>(daemon.connection, definition);
   };
-  const BareNamespace one(bridge, kBareHost), two(bridge, kBareHost + 1);
-  std::vector<Pair> pairs = {
-      {"bare veth", {one.process()}, {two.process()}, bridge.address(kBareHost), bridge.address(kBareHost + 1)}};
+  std::vector<std::unique_ptr<BareNamespace>> namespaces;
   std::vector<std::unique_ptr<Container>> containers;
-  std::vector<std::string> columns = {pairs.front().column};
-  int host = kBareHost + 2;
+  std::vector<Pair> pairs;
+  std::vector<std::string> columns;
+  int host = kFirstHost;
+  for (const char* column : {"bare veth", "another bare veth"}) {
+    Pair pair{column, {}, {}, bridge.address(host), bridge.address(host + 1)};
+    for (auto* end : {&pair.first, &pair.second}) {
+      namespaces.push_back(std::make_unique<BareNamespace>(bridge, host++));
+      *end = {namespaces.back()->process()};
+    }
+    pairs.push_back(pair);
+    columns.emplace_back(column);
+  }
   for (const auto& daemon : daemons) {
     Pair pair{daemon.name, {}, {}, bridge.address(host), bridge.address(host + 1)};
     for (auto* end : {&pair.first, &pair.second}) {
@@ -143,6 +160,7 @@ void measure_traffic(const Options& options, const std::vector<Daemon>& daemons,
     columns.push_back(daemon.name);
   }
   Table table(columns);
+  if (options.cpu >= 0) stay_on(options.cpu);
   for (int i = 0; i < options.rounds; ++i) {
     std::rotate(pairs.begin(), pairs.begin() + 1, pairs.end());  // nobody is always the first
     for (const auto& pair : pairs) {
@@ -194,13 +212,14 @@ int main(int count, char** words) {
   application.add_option("--uri", options.uris, "NAME=URI of a daemon; several take turns")->required();
   application.add_option("--rounds", options.rounds, "of transfers")->capture_default_str();
   application.add_option("--starts", options.starts, "of each number of interfaces")->capture_default_str();
+  application.add_option("--cpu", options.cpu, "for both ends of transfers, which are even then; -1: any");
   application.add_option("--json", options.json, "also write the table of transfers to this file");
   CLI11_PARSE(application, count, words);
   return bench::run_program("network_bench", [&] {
     std::vector<Daemon> daemons;
     for (const auto& pair : options.uris) daemons.emplace_back(pair);
     const support::Rootfs root;
-    measure_traffic(options, daemons, root);
     measure_starts(options, daemons, root);
+    measure_traffic(options, daemons, root);
   });
 }

@@ -464,7 +464,8 @@ def console(stage, _options):
 
 
 def network(stage, _options):
-    return targets.medians(stage.program("network_bench", "--uri", f"lxcell={stage.ours.uri}", "--rounds", 15, "--starts", 0))
+    return targets.medians(stage.program("network_bench", "--uri", f"lxcell={stage.ours.uri}", "--rounds", 40,
+                                         "--starts", 0, "--cpu", max(os.sched_getaffinity(0))))
 
 
 def defects(stage, _options):
