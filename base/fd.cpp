@@ -66,6 +66,15 @@ std::string read_file(const std::string& path) {
   }
 }
 
+std::optional<std::string> read_file_if_any(const std::string& path) {
+  try {
+    return read_file(path);
+  } catch (const Error& error) {
+    if (error.system_errno() != ENOENT) throw;
+    return std::nullopt;
+  }
+}
+
 void write_all(int fd, const void* data, std::size_t size, const std::string& what) {
   const char* at = static_cast<const char*>(data);
   while (size > 0) {

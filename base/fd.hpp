@@ -1,6 +1,7 @@
 // Owner of one file descriptor: closes it, and nobody else does. Descriptors are close-on-exec from birth.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -30,8 +31,10 @@ class Fd {
 Fd open_file(const std::string& path, int flags, unsigned mode = 0);
 Fd open_file_at(int dir, const std::string& path, int flags, unsigned mode = 0);
 
-/// Whole content of a small file; throws SystemError naming the path, or `nullopt`-free empty text for an empty file.
+/// Whole content of a small file; throws SystemError naming the path.
 std::string read_file(const std::string& path);
+/// The same; nullopt when there is none, which is something else than one that cannot be read.
+std::optional<std::string> read_file_if_any(const std::string& path);
 /// Everything that can be read from `fd` until end of file.
 std::string read_all(int fd);
 /// Writes everything; throws SystemError naming `what`.

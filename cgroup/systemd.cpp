@@ -185,7 +185,9 @@ void make_leaf(const ScopePlace& place, const char* leaf) {
 }  // namespace
 
 bool systemd_owns_tree() {
-  return ::sd_booted() > 0;
+  const int booted = ::sd_booted();
+  if (booted < 0) base::fail_errno_value(-booted, Code::SystemError, "cannot find out whether systemd is pid 1");
+  return booted > 0;
 }
 
 void join_scope(const ScopePlace& place, const char* leaf, pid_t process) {

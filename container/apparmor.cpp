@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/second_try.hpp"
 
 namespace container {
 namespace {
@@ -112,9 +113,11 @@ bool is_loaded(const std::string& name) {
 
 bool AppArmor::enabled() {
   try {
-    return base::read_file("/sys/module/apparmor/parameters/enabled").starts_with('Y') &&
-           ::access((std::string(kPolicy) + "/.replace").c_str(), W_OK) == 0;
-  } catch (const base::Error&) {
+    if (!base::read_file("/sys/module/apparmor/parameters/enabled").starts_with('Y')) return false;
+    if (::access((std::string(kPolicy) + "/.replace").c_str(), W_OK) == 0) return true;
+    base::fail_errno(Code::SystemError, "cannot write AppArmor's policy");
+  } catch (const base::Error& error) {
+    if (base::is_shortage(error.system_errno())) throw;
     return false;
   }
 }

@@ -23,6 +23,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "base/second_try.hpp"
 #include "cgroup/systemd.hpp"
 #include "cgroup/text.hpp"
 #include "container/loop_disk.hpp"
@@ -44,8 +45,15 @@ namespace {
 /// user_namespaces(7), namespaces(7): the file of the limit is there where the kernel has them.
 bool may_make(const char* limit_file) {
   const base::Fd limit(::open(limit_file, O_RDONLY | O_CLOEXEC));
+  if (!limit && base::is_shortage(errno)) base::fail_errno(base::Code::SystemError, "cannot open '", limit_file, "'");
   char digit = 0;
   return limit && ::read(limit.get(), &digit, 1) == 1 && digit != '0';
+}
+
+bool may_open_fuse() {
+  const base::Fd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));  // which loads the module
+  if (!fuse && base::is_shortage(errno)) base::fail_errno(base::Code::SystemError, "cannot open '/dev/fuse'");
+  return static_cast<bool>(fuse);
 }
 
 /// Also within a container that is allowed most things, as some daemons are.
@@ -55,19 +63,24 @@ bool may_set_clocks() {
   return held && ::cap_get_flag(held.get(), CAP_SYS_TIME, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
 }
 
-}  // namespace
-
-HostFacts read_host_facts() {
+HostFacts look_at_host() {
   HostFacts facts;
   facts.arch = host_arch();
   facts.last_capability =
       static_cast<unsigned>(std::strtoul(base::read_file("/proc/sys/kernel/cap_last_cap").c_str(), nullptr, 10));
   facts.cgroups = cgroup::Hierarchy::detect();
   facts.systemd = cgroup::systemd_owns_tree();
-  facts.fuse = static_cast<bool>(base::Fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC)));  // which loads the module
+  facts.fuse = may_open_fuse();
   facts.user_namespaces = may_make("/proc/sys/user/max_user_namespaces");
   facts.time_namespaces = may_set_clocks() && may_make("/proc/sys/user/max_time_namespaces");
   return facts;
+}
+
+}  // namespace
+
+/// Never a guess: without user namespaces, which may just not have been looked for, containers are less confined.
+HostFacts read_host_facts() {
+  return base::with_second_try(look_at_host);
 }
 
 std::string online_cpus() {

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <sstream>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/second_try.hpp"
 
 namespace container {
 namespace {
@@ -18,7 +20,9 @@ constexpr unsigned kCategories = 1024;
 constexpr unsigned kPairs = kCategories * (kCategories - 1) / 2;
 
 bool selinux_enabled() {
-  return ::access("/sys/fs/selinux/enforce", F_OK) == 0;
+  if (::access("/sys/fs/selinux/enforce", F_OK) == 0) return true;
+  if (base::is_shortage(errno)) base::fail_errno(Code::SystemError, "cannot look for SELinux");
+  return false;
 }
 
 std::string value_of(const std::string& text, const std::string& key) {
@@ -80,7 +84,7 @@ unsigned hash_of(const base::Uuid& uuid) {
 
 std::string find_security_model(const std::string& wanted) {
   if (wanted == "none") return wanted;
-  const bool apparmor = AppArmor::enabled(), selinux = selinux_enabled();
+  const bool apparmor = base::with_second_try(AppArmor::enabled), selinux = base::with_second_try(selinux_enabled);
   if (wanted.empty()) return apparmor ? "apparmor" : selinux ? "selinux" : "none";
   if ((wanted == "apparmor" && apparmor) || (wanted == "selinux" && selinux)) return wanted;
   if (wanted == "apparmor" || wanted == "selinux")

@@ -7,15 +7,17 @@
 
 #include <algorithm>
 #include <csignal>
-#include <map>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/second_try.hpp"
 #include "domain-xml/defaults.hpp"
 
 namespace driver {
 namespace {
+
+constexpr std::chrono::seconds kAskAgain{1};
 
 std::string host_arch() {
   utsname name{};
@@ -56,6 +58,7 @@ Daemon::Daemon(const Paths& paths, const Config& config, const std::string& emul
                 {host_arch(), emulator, backend_->security_model()},
                 schema,
                 paths.logs},
+      recovery_(services_),
       access_(config, services_) {
   add_connect_calls(table_, services_, {config.driver_name}, events_);
   add_domain_calls(table_, services_);
@@ -110,12 +113,13 @@ Daemon::~Daemon() {
 }
 
 void Daemon::start(Sockets sockets) {
-  const auto ended = recover();
+  load_new_definitions(false);
+  recovery_.begin();
   if (sockets.read_write) server_->listen(std::move(sockets.read_write), rpc::SocketAccess::ReadWrite);
   if (sockets.read_only) server_->listen(std::move(sockets.read_only), rpc::SocketAccess::ReadOnly);
   if (sockets.admin) admin_server_->listen(std::move(sockets.admin), rpc::SocketAccess::ReadWrite);
   autostart();
-  server_->run_on_worker([this, ended] { drop_strays(ended); });
+  server_->run_on_worker([this] { recovery_.drop_strays(); });
 }
 
 std::vector<base::Fd> Daemon::open_namespaces(const std::string& domain) const {
@@ -124,36 +128,6 @@ std::vector<base::Fd> Daemon::open_namespaces(const std::string& domain) const {
   const auto running = found->snapshot().running;
   if (!running) base::fail(base::Code::OperationInvalid, "domain '", domain, "' is not running");
   return running->open_namespaces();
-}
-
-std::set<base::Uuid> Daemon::recover() {
-  std::set<base::Uuid> ended;
-  load_new_definitions(false);
-  for (const auto& saved : store_.load_statuses()) {
-    try {
-      const auto domain = registry_.reserve(services_, saved.live.name, saved.live.uuid);
-      if (!domain->adopt(saved)) ended.insert(saved.live.uuid);
-    } catch (const std::exception& error) {
-      base::log::error("cannot take over domain '{}': {}", saved.live.name, error.what());
-      store_.keep_status(saved.live.name, error.what());
-    }
-  }
-  return ended;
-}
-
-/// What an earlier daemon left with libvirt's other drivers: whatever belongs to our domains and not to a container.
-void Daemon::drop_strays(const std::set<base::Uuid>& ended) {
-  releases_.retry();
-  std::map<base::Uuid, Outside> by_owner;
-  for (auto& [owner, port] : network_ports_.all()) by_owner[owner].ports.push_back(std::move(port));
-  for (auto& [owner, end] : filter_bindings_.all()) by_owner[owner].guarded_ends.push_back(std::move(end));
-  for (const auto& [owner, found] : by_owner) {
-    if (const auto domain = registry_.find(owner)) {
-      domain->drop_strays(found);
-    } else if (ended.contains(owner)) {
-      releases_.release(found);
-    }
-  }
 }
 
 void Daemon::load_new_definitions(bool announce) {
@@ -178,7 +152,13 @@ void Daemon::load_new_definitions(bool announce) {
 }
 
 void Daemon::autostart() {
-  if (!store_.first_start_since_boot()) return;
+  try {
+    if (!store_.first_start_since_boot()) return;
+  } catch (const base::Error& error) {
+    base::log::error("cannot find out which domains are to start with the host, trying again: {}", error.message());
+    autostart_again_ = loop_.after(kAskAgain, [this] { autostart(); });
+    return;
+  }
   for (const auto& domain : registry_.all()) {
     const auto now = domain->snapshot();
     if (!now.autostart || now.status.active()) continue;
@@ -193,10 +173,12 @@ void Daemon::autostart() {
 }
 
 void Daemon::watch_signals() {
-  signals_.push_back(loop_.on_signal(SIGTERM, [this] { loop_.stop(); }));
-  signals_.push_back(loop_.on_signal(SIGINT, [this] { loop_.stop(); }));
-  signals_.push_back(
-      loop_.on_signal(SIGHUP, [this] { server_->run_on_worker([this] { load_new_definitions(true); }); }));
+  const auto watch = [this](int number, const std::function<void()>& call) {
+    signals_.push_back(base::with_second_try([&] { return loop_.on_signal(number, call); }));
+  };
+  watch(SIGTERM, [this] { loop_.stop(); });
+  watch(SIGINT, [this] { loop_.stop(); });
+  watch(SIGHUP, [this] { server_->run_on_worker([this] { load_new_definitions(true); }); });
 }
 
 void Daemon::run(std::chrono::seconds timeout) {
@@ -235,9 +217,9 @@ base::Fd lock_root(const Paths& paths) {
     base::fail(base::Code::OperationInvalid, "another virtlxcelld is running with this root",
                other.empty() ? "" : " (pid " + other + ")", ": '", path, "' is locked");
   }
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd.get(), 0) < 0) base::fail_errno(base::Code::SystemError, "cannot truncate '", path, "'");
-  base::write_all(fd.get(), pid.data(), pid.size(), path);
+  const std::string pid = std::to_string(::getpid()) + "\n";  // which only a second daemon's error needs
+  if (::ftruncate(fd.get(), 0) == 0) [[maybe_unused]]
+    const ssize_t put = ::write(fd.get(), pid.data(), pid.size());
   return fd;
 }
 

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "base/event_loop.hpp"
@@ -23,6 +22,7 @@
 #include "driver/network_ports.hpp"
 #include "driver/outside_releases.hpp"
 #include "driver/paths.hpp"
+#include "driver/recovery.hpp"
 #include "driver/siblings.hpp"
 #include "driver/sockets.hpp"
 #include "driver/state_dump.hpp"
@@ -52,9 +52,6 @@ class Daemon {
   std::vector<base::Fd> open_namespaces(const std::string& domain) const;
 
  private:
-  /// Those whose containers are no more.
-  std::set<base::Uuid> recover();
-  void drop_strays(const std::set<base::Uuid>& ended);
   void load_new_definitions(bool announce);
   void autostart();
   void add_admin_server(const Config& config);
@@ -77,6 +74,7 @@ class Daemon {
   KeptFiles kept_files_;
   Hooks hooks_;
   Services services_;
+  Recovery recovery_;
   Access access_;
   rpc::ProcedureTable table_;
   std::unique_ptr<rpc::Server> server_;
@@ -86,7 +84,7 @@ class Daemon {
   std::unique_ptr<StateDump> state_dump_;
   std::chrono::seconds timeout_{0};
   std::vector<base::Watch> signals_;
-  base::Watch idle_timer_;
+  base::Watch idle_timer_, autostart_again_;
 };
 
 /// Holds the lock that says "one daemon per root"; throws OperationInvalid naming the other one's pid.

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/second_try.hpp"
 
 namespace driver {
 namespace {
@@ -81,9 +82,13 @@ DefinitionFiles::DefinitionFiles(const Paths& paths) : definitions_(paths.defini
   make_directories(definitions_, 0700);
   make_directories(autostart_, 0700);
   // Cut short by the end of an earlier daemon; the files they were to replace are whole.
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(definitions_, error))
-    if (entry.path().native().ends_with(kUnfinished) && entry.is_regular_file(error)) base::remove_file(entry.path());
+  try {
+    for (const auto& entry : list_directory(definitions_))
+      if (std::error_code error; entry.path().native().ends_with(kUnfinished) && entry.is_regular_file(error))
+        base::remove_leftover(entry.path());
+  } catch (const base::Error& error) {
+    base::log::warning("cannot look for definitions that were cut short: {}", error.message());
+  }
 }
 
 std::string DefinitionFiles::definition_path(const std::string& name) const {
@@ -156,7 +161,7 @@ std::vector<std::pair<std::string, std::string>> DefinitionFiles::read() const {
     if (std::error_code error; !name.ends_with(kSuffix) || !entry.is_regular_file(error)) continue;
     name.resize(name.size() - (sizeof kSuffix - 1));
     try {
-      texts.emplace_back(std::move(name), base::read_file(entry.path()));
+      texts.emplace_back(std::move(name), base::with_second_try([&] { return base::read_file(entry.path()); }));
     } catch (const std::exception& problem) {
       base::log::error("cannot load '{}': {}", entry.path().string(), problem.what());
     }
@@ -165,8 +170,13 @@ std::vector<std::pair<std::string, std::string>> DefinitionFiles::read() const {
 }
 
 bool DefinitionFiles::autostart(const std::string& name) const {
-  struct stat unused;
-  return ::lstat(autostart_path(name).c_str(), &unused) == 0;
+  return base::with_second_try([&] {
+    struct stat unused;
+    if (::lstat(autostart_path(name).c_str(), &unused) == 0) return true;
+    if (base::is_shortage(errno))
+      base::fail_errno(base::Code::SystemError, "cannot look for '", autostart_path(name), "'");
+    return false;
+  });
 }
 
 }  // namespace driver

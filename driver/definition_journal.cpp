@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/memory_reserve.hpp"
+#include "base/second_try.hpp"
 
 namespace driver {
 namespace {
@@ -117,7 +118,7 @@ DefinitionJournal::DefinitionJournal(DefinitionFiles& files, const std::string& 
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
+  thread_ = base::with_second_try([this] { return std::thread([this] { run(); }); });
   ::pthread_setname_np(thread_.native_handle(), "definitions");
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

@@ -148,6 +148,7 @@ void Domain::rename(const std::string& name) {
     const std::scoped_lock lock(mutex_);
     if (status_.active()) base::fail(Code::OperationInvalid, "cannot rename running domain '", name_, "'");
     if (!config_) base::fail(Code::OperationInvalid, "cannot rename transient domain '", name_, "'");
+    services_.store.require_managed(name_);  // or its container could be started once more under the new name
     definition = *config_;
     with_host = autostart_;
   }

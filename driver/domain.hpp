@@ -173,8 +173,9 @@ class Domain : public std::enable_shared_from_this<Domain> {
 
   // Daemon start.
   void load(domain_xml::DomainDefinition definition, bool autostart);
-  /// Takes over what an earlier daemon left running; false when it is gone.
-  bool adopt(const SavedStatus& saved);
+  /// Takes over what an earlier daemon left running, which the store keeps no longer then; false when it is gone.
+  /// `event` tells clients that were there before.
+  bool adopt(const SavedStatus& saved, const std::optional<Event>& event = {});
   /// Ends what an earlier daemon had of libvirt's other drivers for this domain and it does not run with.
   void drop_strays(const Outside& found);
 

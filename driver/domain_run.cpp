@@ -298,7 +298,7 @@ void Domain::finish_adopted(const SavedStatus& saved) {
   drop_if_unused();
 }
 
-bool Domain::adopt(const SavedStatus& saved) {
+bool Domain::adopt(const SavedStatus& saved, const std::optional<Event>& event) {
   const Job job(*this);
   std::shared_ptr<container::Running> running = services_.backend.adopt(saved.live, saved.facts);
   if (running && !saved.status.active()) {  // its end had been seen
@@ -307,6 +307,7 @@ bool Domain::adopt(const SavedStatus& saved) {
     running.reset();
   }
   if (!running) {
+    services_.store.let_go_of_status(name_);
     finish_adopted(saved);
     return saved.restarting;
   }
@@ -315,6 +316,7 @@ bool Domain::adopt(const SavedStatus& saved) {
   const bool frozen = running->suspended();  // the kernel's word counts, not the file's
   if (frozen && status.state != VIR_DOMAIN_PAUSED) status = {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN};
   if (!frozen && status.state != VIR_DOMAIN_RUNNING) status = {VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNKNOWN};
+  services_.store.let_go_of_status(name_);  // under the job, for which a start waits that then finds it running
   {
     const std::scoped_lock lock(mutex_);
     running_ = std::move(running);
@@ -341,6 +343,7 @@ bool Domain::adopt(const SavedStatus& saved) {
     drop_if_unused();
     return false;
   }
+  if (event) services_.events.publish(now.identity, *event);
   base::log::info("domain '{}' found running", name_);
   return true;
 }

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/second_try.hpp"
 
 namespace driver {
 namespace {
@@ -103,8 +104,9 @@ void sync_folder_of(const std::string& path) {
 
 std::vector<std::string> JournalFile::read() {
   damage_.reset();
-  if (::access(path_.c_str(), F_OK) < 0 && errno == ENOENT) return {};
-  const std::string text = base::read_file(path_);
+  const auto found = base::with_second_try([this] { return base::read_file_if_any(path_); });
+  if (!found) return {};
+  const std::string& text = *found;
   const auto nonce = nonce_of(text);
   std::vector<std::string> payloads;
   std::size_t at = kBlock;

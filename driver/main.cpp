@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/memory_reserve.hpp"
+#include "base/second_try.hpp"
 #include "base/short_turns.hpp"
 #include "base/version.hpp"
 #include "driver/background.hpp"
@@ -36,7 +38,9 @@ Config read_config(const Options& options) {
   const bool given = !options.config_file.empty();
   const std::string file = given ? options.config_file : Paths::below(options.root, "lxcell").config_file;
   Config config;
-  if (given || ::access(file.c_str(), F_OK) == 0) config = parse_config(base::read_file(file), file);
+  const auto text = base::with_second_try([&] { return base::read_file_if_any(file); });
+  if (!text && given) base::fail_errno_value(ENOENT, base::Code::SystemError, "cannot open '", file, "'");
+  if (text) config = parse_config(*text, file);
   if (!options.driver_name.empty()) config.driver_name = options.driver_name;
   if (options.verbose) config.log_level = std::min(config.log_level, base::log::Level::Info);
   // Under our own name the safe way is the default; as a drop-in for lxc:/// the stock driver's.
@@ -50,15 +54,21 @@ Config read_config(const Options& options) {
 
 /// The first that exists: beside this program (installed or in its build tree), else where it is installed.
 std::string find_file(std::initializer_list<std::string> candidates, const std::string& installed) {
-  const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  for (const auto& candidate : candidates)
-    if (const auto path = (here / candidate).lexically_normal(); std::filesystem::exists(path)) return path;
-  return installed;
+  return base::with_second_try([&]() -> std::string {
+    const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    for (const auto& candidate : candidates)
+      if (const auto path = (here / candidate).lexically_normal(); std::filesystem::exists(path)) return path;
+    return installed;
+  });
 }
 
 void write_pid_file(const std::string& path) {
-  make_directories(path.substr(0, path.rfind('/')), 0755);
-  base::replace_file(path, std::to_string(::getpid()) + "\n", 0644);
+  try {
+    make_directories(path.substr(0, path.rfind('/')), 0755);
+    base::replace_file(path, std::to_string(::getpid()) + "\n", 0644);
+  } catch (const base::Error& error) {
+    base::log::warning("nobody finds this daemon's pid in '{}': {}", path, error.message());
+  }
 }
 
 void run(const Options& options) {

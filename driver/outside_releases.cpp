@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/second_try.hpp"
 
 namespace driver {
 namespace {
@@ -56,7 +57,8 @@ Outside parse_outside(const std::string& text) {
 
 OutsideReleases::OutsideReleases(NetworkPorts& ports, FilterBindings& bindings, std::string file)
     : ports_(ports), bindings_(bindings), file_(std::move(file)) {
-  if (::access(file_.c_str(), F_OK) == 0) pending_ = parse_outside(base::read_file(file_));
+  if (const auto text = base::with_second_try([this] { return base::read_file_if_any(file_); }))
+    pending_ = parse_outside(*text);
 }
 
 Outside OutsideReleases::end(const Outside& outside) noexcept {

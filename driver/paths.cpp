@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "base/second_try.hpp"
 
 namespace driver {
 
@@ -34,17 +35,32 @@ void Paths::move_sockets(const std::string& directory) {
     *socket = directory + socket->substr(socket->rfind('/'));
 }
 
+namespace {
+
+bool is_directory(const std::string& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+}  // namespace
+
 void make_directories(const std::string& path, unsigned mode) {
+  if (is_directory(path)) return;
   for (auto slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const bool last = slash == std::string::npos;
     const std::string part = path.substr(0, slash);
-    if (::mkdir(part.c_str(), last ? mode : 0755) < 0 && errno != EEXIST)
-      base::fail_errno(base::Code::SystemError, "cannot make directory '", part, "'");
+    if (::mkdir(part.c_str(), last ? mode : 0755) < 0 && errno != EEXIST) {
+      const int reason = errno;  // which does not matter where it is there already
+      if (!is_directory(part))
+        base::fail_errno_value(reason, base::Code::SystemError, "cannot make directory '", part, "'");
+    }
     if (last) return;
   }
 }
 
-std::vector<std::filesystem::directory_entry> list_directory(const std::string& path) {
+namespace {
+
+std::vector<std::filesystem::directory_entry> entries_of(const std::string& path) {
   std::vector<std::filesystem::directory_entry> entries;
   std::error_code error;
   std::filesystem::directory_iterator at(path, error), end;
@@ -52,6 +68,12 @@ std::vector<std::filesystem::directory_entry> list_directory(const std::string& 
   if (error && error != std::errc::no_such_file_or_directory)
     base::fail_errno_value(error.value(), base::Code::SystemError, "cannot read directory '", path, "'");
   return entries;
+}
+
+}  // namespace
+
+std::vector<std::filesystem::directory_entry> list_directory(const std::string& path) {
+  return base::with_second_try([&] { return entries_of(path); });
 }
 
 }  // namespace driver

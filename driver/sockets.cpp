@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 
 namespace driver {
 namespace {
@@ -32,7 +33,7 @@ base::Fd listen_at(const std::string& path, unsigned mode, gid_t gid, unsigned b
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) base::fail_errno(Code::SystemError, "cannot make a socket");
-  ::unlink(path.c_str());  // the lock of the pid file says that nobody else listens on it
+  base::remove_file(path);  // the lock of the pid file says that nobody else listens on it
   // Nobody may connect before mode and group are right; bind(2) applies the umask.
   const mode_t old_mask = ::umask(0777);
   const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);

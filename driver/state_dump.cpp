@@ -125,14 +125,14 @@ StateDump::StateDump(std::string path, const DomainRegistry& registry, base::Eve
   sigemptyset(&set);
   sigaddset(&set, SIGUSR1);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  signals_ = base::Fd(::signalfd(-1, &set, SFD_CLOEXEC));
-  end_ = base::Fd(::eventfd(0, EFD_CLOEXEC));
-  if (!signals_ || !end_) base::fail_errno(base::Code::SystemError, "cannot wait for SIGUSR1");
   // The loop's signals are not this thread's.
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
+    signals_ = base::Fd(::signalfd(-1, &set, SFD_CLOEXEC));
+    if (signals_) end_ = base::Fd(::eventfd(0, EFD_CLOEXEC));
+    if (!end_) base::fail_errno(base::Code::SystemError, "cannot wait for it");
     thread_ = std::thread([this] { run(); });
     ::pthread_setname_np(thread_.native_handle(), "state-dump");
   } catch (const std::exception& error) {

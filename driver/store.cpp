@@ -23,6 +23,7 @@ namespace {
 
 constexpr int kStatusVersion = 1;  // higher whenever an older daemon would do harm with such a file
 constexpr char kStatusSuffix[] = ".status";
+constexpr char kUnfinishedSuffix[] = ".status.new";
 constexpr char kSocketSuffix[] = ".sock";  // of supervisors
 
 namespace fs = std::filesystem;
@@ -41,17 +42,15 @@ const std::string& prepared(const std::string& journal) {
   return journal;
 }
 
-template <typename Visit>
-void for_each_file(const std::string& directory, std::string_view suffix, Visit visit) {
+/// Those of the files in `directory`, without it.
+std::vector<std::string> names_with(std::string_view suffix, const std::string& directory) {
+  std::vector<std::string> names;
   for (const auto& entry : list_directory(directory)) {
-    const std::string name = entry.path().filename().string();
+    std::string name = entry.path().filename().string();
     if (std::error_code error; !name.ends_with(suffix) || !entry.is_regular_file(error)) continue;
-    try {
-      visit(entry.path().string());
-    } catch (const std::exception& problem) {
-      base::log::error("cannot load '{}': {}", entry.path().string(), problem.what());
-    }
+    names.push_back(name.substr(0, name.size() - suffix.size()));
   }
+  return names;
 }
 
 /// Out of the way of a good one, and there for whoever wants to mend it.
@@ -145,12 +144,7 @@ bool Store::first_start_since_boot() {
 
 void Store::save_status(const SavedStatus& saved) {
   const std::string path = status_path(saved.live.name);
-  {
-    const std::scoped_lock lock(mutex_);
-    if (const auto kept = kept_.find(saved.live.name); kept != kept_.end())
-      base::fail(base::Code::OperationInvalid, "domain '", saved.live.name,
-                 "' has a container that this daemon leaves alone: ", kept->second);
-  }
+  require_managed(saved.live.name);
   const std::string temporary = path + ".new";
   const std::string text = format_status(saved);
   try {
@@ -168,13 +162,12 @@ void Store::remove_status(const std::string& name) noexcept {
   base::remove_leftover(status_path(name));
 }
 
-std::vector<SavedStatus> Store::load_statuses() {
-  std::vector<SavedStatus> statuses;
+std::vector<std::string> Store::status_names() const {
   // Cut short by the end of an earlier daemon; the files they were to replace are whole.
-  for_each_file(paths_.run, ".status.new", base::remove_file);
-  for_each_file(paths_.run, kStatusSuffix, [&](const std::string& path) { load_status(path, statuses); });
+  for (const auto& name : names_with(kUnfinishedSuffix, paths_.run))
+    base::remove_leftover(paths_.run + "/" + name + kUnfinishedSuffix);
   remove_deserted_sockets();
-  return statuses;
+  return names_with(kStatusSuffix, paths_.run);
 }
 
 /// Those of domains with a status file go with their runs.
@@ -190,21 +183,33 @@ void Store::remove_deserted_sockets() const try {
   base::log::warning("cannot look for sockets that nobody needs: {}", error.message());
 }
 
-void Store::load_status(const std::string& path, std::vector<SavedStatus>& statuses) {
-  try {
-    statuses.push_back(parse_status(base::read_file(path)));
-  } catch (const base::Error& error) {
-    base::log::error("cannot load '{}': {}", path, error.message());
-    const bool unreadable = error.code() == base::Code::SystemError;
-    if (!unreadable && error.code() != base::Code::OperationUnsupported) return set_aside(path);
-    const std::string file = path.substr(path.rfind('/') + 1);
-    keep_status(file.substr(0, file.size() - std::strlen(kStatusSuffix)), error.message());
-  }
+std::optional<SavedStatus> Store::load_status(const std::string& name) const {
+  const auto text = base::read_file_if_any(status_path(name));
+  if (!text) return std::nullopt;
+  auto saved = parse_status(*text);
+  if (saved.live.name != name) base::fail(base::Code::InternalError, "state file is of domain '", saved.live.name, "'");
+  return saved;
+}
+
+void Store::set_status_aside(const std::string& name) {
+  set_aside(status_path(name));
 }
 
 void Store::keep_status(const std::string& name, const std::string& why) {
   const std::scoped_lock lock(mutex_);
   kept_[name] = why;
+}
+
+void Store::let_go_of_status(const std::string& name) noexcept {
+  const std::scoped_lock lock(mutex_);
+  kept_.erase(name);
+}
+
+void Store::require_managed(const std::string& name) const {
+  const std::scoped_lock lock(mutex_);
+  if (const auto kept = kept_.find(name); kept != kept_.end())
+    base::fail(base::Code::OperationInvalid, "domain '", name,
+               "' has a container that this daemon leaves alone: ", kept->second);
 }
 
 std::string format_status(const SavedStatus& saved) {

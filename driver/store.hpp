@@ -50,15 +50,21 @@ class Store {
   /// is to be kept.
   void save_status(const SavedStatus& saved);
   void remove_status(const std::string& name) noexcept;
-  /// A damaged one is logged and set aside as NAME.status.damaged; one of a newer daemon is logged and kept. What
-  /// earlier daemons were refused to remove goes: sockets that nobody listens at.
-  std::vector<SavedStatus> load_statuses();
-  /// What is said of this domain is a container's that this daemon cannot manage: it stays as long as this daemon.
+  /// The names of all domains with a status file. What earlier daemons were refused to remove goes: sockets that nobody
+  /// listens at.
+  std::vector<std::string> status_names() const;
+  /// nullopt when there is none. Throws SystemError when it cannot be read, else as parse_status().
+  std::optional<SavedStatus> load_status(const std::string& name) const;
+  /// As NAME.status.damaged, for whoever wants to mend it.
+  void set_status_aside(const std::string& name);
+  /// What is said of this domain is a container's that this daemon does not manage: it stays until it is let go.
   void keep_status(const std::string& name, const std::string& why);
+  void let_go_of_status(const std::string& name) noexcept;
+  /// Throws OperationInvalid when the domain's container is one of those.
+  void require_managed(const std::string& name) const;
 
  private:
   std::string status_path(const std::string& name) const;
-  void load_status(const std::string& path, std::vector<SavedStatus>& statuses);
   void remove_deserted_sockets() const;
   Paths paths_;
   mutable std::mutex mutex_;

@@ -164,9 +164,10 @@ driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition
   return {std::move(running), std::move(live)};
 }
 
-std::unique_ptr<container::Running> MemoryBackend::adopt(const domain_xml::DomainDefinition&,
+std::unique_ptr<container::Running> MemoryBackend::adopt(const domain_xml::DomainDefinition& live,
                                                          const container::RunningFacts& facts) {
   const std::scoped_lock lock(world_->mutex);
+  if (world_->refuse_to_adopt.contains(live.name)) base::fail(base::Code::SystemError, "cannot find it: refused");
   const auto at = world_->guests.find(facts.supervisor_pid);
   if (at == world_->guests.end()) return nullptr;
   return std::make_unique<MemoryRunning>(loop_, world_, at->second);
