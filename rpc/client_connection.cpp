@@ -419,13 +419,12 @@ void ClientConnection::send_reply(PendingCall& pending, const Outcome& outcome) 
   if (more.empty()) {
     first.fds = std::move(fds);
     queue(std::move(first));
-  } else if (may_queue()) {
+  } else {
     std::vector<OutQueue::Item> items;
     items.push_back(std::move(first));
     for (auto& piece : more) items.push_back({std::move(piece), {}, {}});
     items.back().fds = std::move(fds);
-    out_.push(std::move(items));
-    wake();
+    put_out(std::move(items));
   }
   if (header.program == kRemoteProgram && header.procedure == proc::ConnectClose::kNumber) leaving_ = true;
   if (pending.call.stream_peer) open_stream(pending);
@@ -471,19 +470,22 @@ void ClientConnection::flush_events() {
   for (auto& event : events) queue({std::move(event), {}, {}});
 }
 
-/// False for a client that is gone, or is dropped now because it does not read.
-bool ClientConnection::may_queue() {
-  if (closed_) return false;
-  const std::size_t limit = host_.limits.max_unsent_bytes;
-  if (out_.unsent() > limit) out_.flush(socket_.get(), written_);
-  if (out_.unsent() > limit) drop_soon(base::join("it leaves ", out_.unsent(), " bytes unread"));
-  return out_.unsent() <= limit;
+bool ClientConnection::falls_behind() const {
+  return out_.unsent() > host_.limits.max_unsent_bytes;
+}
+
+/// An item or several, unless the client is gone. One that has not read what waits, nor takes it now, is dropped.
+template <typename Output>
+void ClientConnection::put_out(Output output) {
+  if (closed_) return;
+  if (falls_behind()) out_.flush(socket_.get(), written_);
+  if (falls_behind()) return drop_soon(base::join("it leaves ", out_.unsent(), " bytes unread"));
+  out_.push(std::move(output));
+  wake();
 }
 
 void ClientConnection::queue(OutQueue::Item item) {
-  if (!may_queue()) return;
-  out_.push(std::move(item));
-  wake();
+  put_out(std::move(item));
 }
 
 void ClientConnection::drop_soon(const std::string& reason) {

@@ -103,7 +103,9 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   void update_watch();
   void end();
 
-  bool may_queue();
+  bool falls_behind() const;
+  template <typename Output>
+  void put_out(Output output);
   void queue(OutQueue::Item item) override;
   void wake() override {
     if (turns_ == 0) schedule();
