@@ -13,24 +13,23 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "driver/root_fixture.hpp"
 
 namespace {
 
 using namespace driver;
 namespace fs = std::filesystem;
 
-class DefinitionJournalTest : public testing::Test {
+class DefinitionJournalTest : public test::RootFixture {
  protected:
   void SetUp() override {
-    char pattern[] = "/tmp/lxcell-journal-XXXXXX";
-    root_ = ::mkdtemp(pattern);
-    paths_ = Paths::below(root_, "lxcell");
+    RootFixture::SetUp();
     path_ = root_ + "/journal";
     files_ = std::make_unique<DefinitionFiles>(paths_);
   }
   void TearDown() override {
     journal_.reset();
-    fs::remove_all(root_);
+    RootFixture::TearDown();
   }
 
   void begin(std::size_t bytes = 1 << 20) { journal_ = std::make_unique<DefinitionJournal>(*files_, path_, bytes); }
@@ -60,8 +59,7 @@ class DefinitionJournalTest : public testing::Test {
         .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
 
-  std::string root_, path_;
-  Paths paths_;
+  std::string path_;
   std::unique_ptr<DefinitionFiles> files_;
   std::unique_ptr<DefinitionJournal> journal_;
 };

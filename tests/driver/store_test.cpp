@@ -1,7 +1,6 @@
 #include "driver/store.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,26 +8,21 @@
 
 #include "base/fd.hpp"
 #include "container/control_socket.hpp"
+#include "driver/root_fixture.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
 
-class StoreTest : public testing::Test {
+class StoreTest : public test::RootFixture {
  protected:
   void SetUp() override {
-    char pattern[] = "/tmp/lxcell-store-XXXXXX";
-    root_ = ::mkdtemp(pattern);
-    paths_ = driver::Paths::below(root_, "lxcell");
+    RootFixture::SetUp();
     fs::create_directories(paths_.run);
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   base::Fd listen(const std::string& name) const { return container::listen_at(paths_.run, name); }
   bool has(const std::string& name) const { return fs::exists(paths_.run + "/" + name); }
-
-  std::string root_;
-  driver::Paths paths_;
 };
 
 TEST_F(StoreTest, SocketsOfEarlierDaemonsGoOnceNobodyListens) {
