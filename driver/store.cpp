@@ -159,7 +159,30 @@ void Store::save_status(const SavedStatus& saved) {
 }
 
 void Store::remove_status(const std::string& name) noexcept {
-  base::remove_leftover(status_path(name));
+  const std::string path = status_path(name);
+  base::remove_leftover(path);
+  if (::access(path.c_str(), F_OK) < 0 && errno == ENOENT) return;
+  try {
+    take_back_restart(name);
+  } catch (const std::exception& error) {
+    base::log::error("domain '{}': remove '{}', for which the next daemon may start it again: {}", name, path,
+                     error.what());
+  }
+}
+
+/// A file that stays is read by the next daemon, and what it was about to do is over. In a folder where nothing can be
+/// made the file itself may still be written; cut short it is damaged, and starts nothing.
+void Store::take_back_restart(const std::string& name) {
+  auto saved = load_status(name);
+  if (!saved || !saved->restarting) return;
+  saved->restarting = false;
+  try {
+    save_status(*saved);
+  } catch (const base::Error&) {
+    const std::string path = status_path(name), text = format_status(*saved);
+    const base::Fd fd = base::open_file(path, O_WRONLY | O_TRUNC | O_NOFOLLOW);
+    base::write_all(fd.get(), text.data(), text.size(), path);
+  }
 }
 
 std::vector<std::string> Store::status_names() const {

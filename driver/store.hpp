@@ -49,6 +49,7 @@ class Store {
   /// Atomic but not synced: live state does not outlive the boot. Throws OperationInvalid where another daemon's word
   /// is to be kept.
   void save_status(const SavedStatus& saved);
+  /// What cannot be removed says at least that nothing is to be started.
   void remove_status(const std::string& name) noexcept;
   /// The names of all domains with a status file. What earlier daemons were refused to remove goes: sockets that nobody
   /// listens at.
@@ -65,6 +66,7 @@ class Store {
 
  private:
   std::string status_path(const std::string& name) const;
+  void take_back_restart(const std::string& name);
   void remove_deserted_sockets() const;
   Paths paths_;
   mutable std::mutex mutex_;

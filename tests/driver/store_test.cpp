@@ -1,13 +1,21 @@
 #include "driver/store.hpp"
 
 #include <gtest/gtest.h>
+#include <seccomp.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <initializer_list>
+#include <memory>
 #include <string>
+#include <thread>
 
 #include "base/fd.hpp"
 #include "container/control_socket.hpp"
+#include "domain-xml/parse.hpp"
+#include "driver/harness.hpp"
 #include "driver/root_fixture.hpp"
 
 namespace {
@@ -37,6 +45,35 @@ TEST_F(StoreTest, SocketsOfEarlierDaemonsGoOnceNobodyListens) {
   EXPECT_TRUE(has("lives.sock")) << "a supervisor listens";
   EXPECT_TRUE(has("ended.sock")) << "whoever has the status file's domain removes it";
   EXPECT_TRUE(has("no-socket.sock"));
+}
+
+/// In a thread for which the kernel refuses these calls. A filter is a thread's own and goes with it (seccomp(2)).
+void refused(std::initializer_list<int> calls, const std::function<void()>& act) {
+  std::thread([&] {
+    const std::unique_ptr<void, void (*)(void*)> filter(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
+    for (const int call : calls) ASSERT_EQ(seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), call, 0), 0);
+    ASSERT_EQ(seccomp_load(filter.get()), 0);
+    act();
+  }).join();
+}
+
+TEST_F(StoreTest, AStatusFileThatCannotBeRemovedStartsNothing) {
+  driver::Store store(paths_);
+  const driver::SavedStatus saved{.restarting = true, .live = domain_xml::parse_domain(test::domain_xml("web"))};
+  const std::initializer_list<int> removals[] = {
+      {SCMP_SYS(unlink), SCMP_SYS(unlinkat)},
+      {SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2)}};
+  for (const auto& calls : removals) {
+    store.save_status(saved);
+    ASSERT_TRUE(store.load_status("web")->restarting);
+    refused(calls, [&] { store.remove_status("web"); });
+    ASSERT_TRUE(has("web.status"));
+    const auto left = store.load_status("web");
+    ASSERT_TRUE(left);
+    EXPECT_FALSE(left->restarting);
+  }
+  store.remove_status("web");
+  EXPECT_FALSE(has("web.status"));
 }
 
 }  // namespace
