@@ -579,6 +579,10 @@ const std::string& Launcher::security_model() const {
   return impl_->security->model();
 }
 
+std::optional<LostState> Launcher::find_lost(const DomainDefinition& definition) const {
+  return find_lost_state(impl_->config.run_directory, socket_name(definition), definition, Clock::now() + kAdoptLimit);
+}
+
 std::unique_ptr<Running> Launcher::adopt(const DomainDefinition& live, const RunningFacts& facts) {
   ContainerParts parts;
   if (!parts.ended) base::fail_errno(Code::SystemError, "cannot make an eventfd");

@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/event_loop.hpp"
 #include "cgroup/hierarchy.hpp"
 #include "container/audit_config.hpp"
+#include "container/lost_state.hpp"
 #include "container/running.hpp"
 #include "container/security.hpp"
 #include "container/shared_namespaces.hpp"
@@ -62,6 +64,8 @@ class Launcher {
   /// Finds the supervisor again by its socket, pid and start time; nullptr when it is gone (leftovers have been
   /// removed).
   std::unique_ptr<Running> adopt(const domain_xml::DomainDefinition& live, const RunningFacts& facts);
+  /// What adopt() needs, of a container about which nothing is on disk: see lost_state.hpp.
+  std::optional<LostState> find_lost(const domain_xml::DomainDefinition& definition) const;
 
  private:
   struct Impl;

@@ -39,6 +39,9 @@ class Backend {
   /// nullptr when the guest is gone.
   virtual std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                                     const container::RunningFacts& facts) = 0;
+  /// What adopt() needs, asked of the guest itself: nothing is known of it but that it may be `definition`'s, or has
+  /// its name. nullopt when there is none; throws when that cannot be told.
+  virtual std::optional<container::LostState> find_lost(const domain_xml::DomainDefinition& definition) const = 0;
   /// Of all guests' interfaces at once, or of one by its name on the host; nullopt when it is gone.
   virtual container::TrafficByLink traffic() const = 0;
   virtual std::optional<container::Traffic> traffic(const std::string& link) const = 0;

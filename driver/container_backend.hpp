@@ -19,6 +19,9 @@ class ContainerBackend : public Backend {
                 const std::vector<base::Fd>& given) override;
   std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                             const container::RunningFacts& facts) override;
+  std::optional<container::LostState> find_lost(const domain_xml::DomainDefinition& definition) const override {
+    return launcher_.find_lost(definition);
+  }
   container::TrafficByLink traffic() const override { return container::read_traffic(); }
   std::optional<container::Traffic> traffic(const std::string& link) const override {
     return container::read_traffic(link);

@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/second_try.hpp"
+#include "driver/device_edits.hpp"
 #include "driver/domain_registry.hpp"
 #include "driver/filter_bindings.hpp"
 #include "driver/network_ports.hpp"
@@ -30,21 +31,59 @@ void Recovery::begin() {
 }
 
 void Recovery::try_domain(const std::string& name, const std::optional<Event>& event) {
-  std::optional<SavedStatus> saved;
   try {
-    saved = base::with_second_try([&] { return services_.store.load_status(name); });
-    if (saved) take_over(*saved, event);
+    if (const auto saved = load(name)) take_over(*saved, event);
   } catch (const base::Error& error) {
-    const bool newer = error.code() == base::Code::OperationUnsupported;
-    if (saved || newer || error.code() == base::Code::SystemError) return leave_alone(name, {error.message(), newer});
-    base::log::error("cannot load the state of domain '{}': {}", name, error.message());
-    services_.store.set_status_aside(name);
+    return leave_alone(name, {error.message(), error.code() == base::Code::OperationUnsupported});
   } catch (const std::exception& error) {
     return leave_alone(name, {error.what()});
   }
   services_.store.let_go_of_status(name);
   const std::scoped_lock lock(mutex_);
   left_alone_.erase(name);
+}
+
+/// nullopt: there is no container.
+std::optional<SavedStatus> Recovery::load(const std::string& name) {
+  auto& store = services_.store;
+  try {
+    if (auto saved = base::with_second_try([&] { return store.load_status(name); })) return saved;
+  } catch (const base::Error& error) {
+    if (error.code() == base::Code::SystemError || error.code() == base::Code::OperationUnsupported) throw;
+    base::log::error("cannot load the state of domain '{}': {}", name, error.message());
+    store.set_status_aside(name);
+  }
+  auto saved = reconstruct(name);
+  if (saved) store.restore_status(*saved);
+  return saved;
+}
+
+/// What the state file said before it was damaged, as far as the container itself and the domain's definition know it.
+std::optional<SavedStatus> Recovery::reconstruct(const std::string& name) {
+  auto definition = services_.store.definition_set_aside(name);
+  const bool as_it_ran = definition.has_value();
+  if (const auto domain = as_it_ran ? nullptr : services_.registry.find(name))
+    if (const auto config = domain->snapshot().config) definition = *config;
+  domain_xml::DomainDefinition only_named;
+  only_named.name = name;
+  auto found = services_.backend.find_lost(definition.value_or(only_named));
+  if (!found) return std::nullopt;
+  if (!definition)
+    base::fail(base::Code::OperationFailed, "its state file is damaged and it has no definition: define it as it was (",
+               found->facts.cgroup_leaf, "), or end it by \"kill -KILL ", found->facts.init_pid, ' ',
+               found->facts.supervisor_pid, '"');
+  assign_aliases(found->live);
+  base::log::warning("domain '{}': found by asking supervisor {}, as its state file is damaged{}", name,
+                     found->facts.supervisor_pid,
+                     as_it_ran ? "" : ": what is said of it is its next start's definition");
+  if (!as_it_ran) {
+    const std::scoped_lock lock(mutex_);
+    unsure_.insert(name);
+  }
+  return SavedStatus{.status = {VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNKNOWN},
+                     .froze = true,
+                     .facts = std::move(found->facts),
+                     .live = std::move(found->live)};
 }
 
 void Recovery::take_over(const SavedStatus& saved, const std::optional<Event>& event) {
@@ -94,16 +133,17 @@ void Recovery::drop_strays() {
   for (const auto& [owner, found] : by_owner) {
     const auto domain = services_.registry.find(owner);
     if (domain) {
-      if (!is_left_alone(domain->name())) domain->drop_strays(found);
+      if (may_have_strays(domain->name())) domain->drop_strays(found);
     } else if (has_ended(owner)) {
       services_.releases.release(found);
     }
   }
 }
 
-bool Recovery::is_left_alone(const std::string& name) const {
+/// Not where a container has what its domain does not know of.
+bool Recovery::may_have_strays(const std::string& name) const {
   const std::scoped_lock lock(mutex_);
-  return left_alone_.contains(name);
+  return !left_alone_.contains(name) && !unsure_.contains(name);
 }
 
 bool Recovery::has_ended(const base::Uuid& domain) const {

@@ -1,6 +1,7 @@
 // Takes over the containers of the daemon before this one. What the kernel refuses meanwhile concerns one container: it
-// is left alone, which its domain says when it is to be started, and tried again until this daemon has it. Ends with
-// libvirt's other drivers what belonged to containers that are no more.
+// is left alone, which its domain says when it is to be started, and tried again until this daemon has it. One whose
+// state file is damaged is asked itself. Ends with libvirt's other drivers what belonged to containers that are no
+// more.
 #pragma once
 
 #include <chrono>
@@ -33,17 +34,20 @@ class Recovery {
   };
 
   void try_domain(const std::string& name, const std::optional<Event>& event);
+  std::optional<SavedStatus> load(const std::string& name);
+  std::optional<SavedStatus> reconstruct(const std::string& name);
   void take_over(const SavedStatus& saved, const std::optional<Event>& event);
   void leave_alone(const std::string& name, Left left);
-  bool is_left_alone(const std::string& name) const;
+  bool may_have_strays(const std::string& name) const;
   bool has_ended(const base::Uuid& domain) const;
   std::vector<std::string> to_be_tried_again() const;
   void try_again_later();
   void try_again();
 
   Services& services_;
-  mutable std::mutex mutex_;  // guards the next two
+  mutable std::mutex mutex_;  // guards the next three
   std::map<std::string, Left> left_alone_;
+  std::set<std::string> unsure_;          // taken over, and what they have of libvirt's other drivers is not known
   std::set<base::Uuid> ended_;            // whose containers are no more
   std::chrono::milliseconds pause_{100};  // the loop thread's, as is the timer
   base::Watch timer_;

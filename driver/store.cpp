@@ -23,6 +23,7 @@ namespace {
 
 constexpr int kStatusVersion = 1;  // higher whenever an older daemon would do harm with such a file
 constexpr char kStatusSuffix[] = ".status";
+constexpr char kDamagedSuffix[] = ".damaged";
 constexpr char kUnfinishedSuffix[] = ".status.new";
 constexpr char kSocketSuffix[] = ".sock";  // of supervisors
 
@@ -55,11 +56,10 @@ std::vector<std::string> names_with(std::string_view suffix, const std::string& 
 
 /// Out of the way of a good one, and there for whoever wants to mend it.
 void set_aside(const std::string& path) {
-  const std::string aside = path + ".damaged";
-  if (::rename(path.c_str(), aside.c_str()) == 0)
-    base::log::error("'{}' is damaged: set aside as '{}'", path, aside);
-  else
-    base::log::error("'{}' is damaged and cannot be set aside: errno {}", path, errno);
+  const std::string aside = path + kDamagedSuffix;
+  if (::rename(path.c_str(), aside.c_str()) < 0)
+    base::fail_errno(base::Code::SystemError, "'", path, "' is damaged and cannot be set aside");
+  base::log::error("'{}' is damaged: set aside as '{}'", path, aside);
 }
 
 template <typename Number>
@@ -116,12 +116,21 @@ std::vector<domain_xml::DomainDefinition> Store::load_definitions() {
     try {
       definitions.push_back(domain_xml::parse_domain(text));
     } catch (const base::Error& problem) {
-      const std::string path = paths_.definitions + "/" + name + ".xml";
-      base::log::error("cannot load '{}': {}", path, problem.message());
-      if (problem.code() == base::Code::XmlDetail) set_aside(path);
+      report_definition(name, problem);
     }
   }
   return definitions;
+}
+
+void Store::report_definition(const std::string& name, const base::Error& problem) const {
+  const std::string path = paths_.definitions + "/" + name + ".xml";
+  base::log::error("cannot load '{}': {}", path, problem.message());
+  if (problem.code() != base::Code::XmlDetail) return;
+  try {
+    set_aside(path);
+  } catch (const base::Error& error) {
+    base::log::error("{}", error.message());
+  }
 }
 
 void Store::set_autostart(const std::string& name, bool enabled) {
@@ -143,8 +152,16 @@ bool Store::first_start_since_boot() {
 }
 
 void Store::save_status(const SavedStatus& saved) {
-  const std::string path = status_path(saved.live.name);
   require_managed(saved.live.name);
+  write_status(saved);
+}
+
+void Store::restore_status(const SavedStatus& saved) {
+  write_status(saved);
+}
+
+void Store::write_status(const SavedStatus& saved) const {
+  const std::string path = status_path(saved.live.name);
   const std::string temporary = path + ".new";
   const std::string text = format_status(saved);
   try {
@@ -218,6 +235,19 @@ void Store::set_status_aside(const std::string& name) {
   set_aside(status_path(name));
 }
 
+std::optional<domain_xml::DomainDefinition> Store::definition_set_aside(const std::string& name) const {
+  try {
+    const auto text = base::read_file_if_any(status_path(name) + kDamagedSuffix);
+    const auto end = text ? text->find("\n\n") : std::string::npos;
+    if (end == std::string::npos) return std::nullopt;
+    auto definition = domain_xml::parse_status_domain(std::string_view(*text).substr(end + 2));
+    if (definition.name == name) return definition;
+  } catch (const base::Error& error) {
+    base::log::info("what was set aside of domain '{}' has no definition: {}", name, error.message());
+  }
+  return std::nullopt;
+}
+
 void Store::keep_status(const std::string& name, const std::string& why) {
   const std::scoped_lock lock(mutex_);
   kept_[name] = why;
@@ -253,7 +283,8 @@ SavedStatus parse_status(const std::string& text) {
   const auto end = text.find("\n\n");
   if (end == std::string::npos) base::fail(base::Code::InternalError, "state file ends before its domain");
   SavedStatus saved;
-  saved.froze = true;  // an earlier version did not say
+  saved.froze = true;            // an earlier version did not say
+  bool says_supervisor = false;  // or it would count as an interrupted start, whatever runs
   std::string_view lines = std::string_view(text).substr(0, end);
   while (!lines.empty()) {
     const auto newline = lines.find('\n');
@@ -277,9 +308,10 @@ SavedStatus parse_status(const std::string& text) {
       saved.restarting = value == "1";
     else if (key == "froze")
       saved.froze = value != "0";
-    else if (key == "supervisor_pid")
+    else if (key == "supervisor_pid") {
       facts.supervisor_pid = parse_number<pid_t>(key, value);
-    else if (key == "supervisor_start_time")
+      says_supervisor = true;
+    } else if (key == "supervisor_start_time")
       facts.supervisor_start_time = parse_number<unsigned long long>(key, value);
     else if (key == "init_pid")
       facts.init_pid = parse_number<pid_t>(key, value);
@@ -295,6 +327,7 @@ SavedStatus parse_status(const std::string& text) {
       facts.mount_points.emplace_back(value);
     // Unknown keys are a newer daemon's and ignored.
   }
+  if (!says_supervisor) base::fail(base::Code::InternalError, "state file does not say its supervisor");
   saved.live = domain_xml::parse_status_domain(std::string_view(text).substr(end + 2));
   return saved;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "container/running.hpp"
 #include "domain-xml/definition.hpp"
 #include "driver/definition_files.hpp"
@@ -56,8 +57,12 @@ class Store {
   std::vector<std::string> status_names() const;
   /// nullopt when there is none. Throws SystemError when it cannot be read, else as parse_status().
   std::optional<SavedStatus> load_status(const std::string& name) const;
-  /// As NAME.status.damaged, for whoever wants to mend it.
+  /// As NAME.status.damaged, for whoever wants to mend it. Throws SystemError.
   void set_status_aside(const std::string& name);
+  /// What can be read of the domain in such a file; nullopt when that is damaged too.
+  std::optional<domain_xml::DomainDefinition> definition_set_aside(const std::string& name) const;
+  /// In the place of one that was set aside, kept or not.
+  void restore_status(const SavedStatus& saved);
   /// What is said of this domain is a container's that this daemon does not manage: it stays until it is let go.
   void keep_status(const std::string& name, const std::string& why);
   void let_go_of_status(const std::string& name) noexcept;
@@ -67,6 +72,8 @@ class Store {
  private:
   std::string status_path(const std::string& name) const;
   void take_back_restart(const std::string& name);
+  void write_status(const SavedStatus& saved) const;
+  void report_definition(const std::string& name, const base::Error& problem) const;
   void remove_deserted_sockets() const;
   Paths paths_;
   mutable std::mutex mutex_;

@@ -148,6 +148,7 @@ driver::Backend::Started MemoryBackend::start(const domain_xml::DomainDefinition
     if (world_->refuse.contains(definition.name))
       base::fail(base::Code::InternalError, "guest failed to start: '", definition.name, "' is refused");
     guest->id = world_->next_id++;
+    guest->name = definition.name;
     world_->guests[guest->id] = guest;
     ++world_->starts;
   }
@@ -171,6 +172,13 @@ std::unique_ptr<container::Running> MemoryBackend::adopt(const domain_xml::Domai
   const auto at = world_->guests.find(facts.supervisor_pid);
   if (at == world_->guests.end()) return nullptr;
   return std::make_unique<MemoryRunning>(loop_, world_, at->second);
+}
+
+std::optional<container::LostState> MemoryBackend::find_lost(const domain_xml::DomainDefinition& definition) const {
+  const std::scoped_lock lock(world_->mutex);
+  for (const auto& [id, guest] : world_->guests)
+    if (guest->name == definition.name) return container::LostState{{.supervisor_pid = id}, definition};
+  return std::nullopt;
 }
 
 container::TrafficByLink MemoryBackend::traffic() const {

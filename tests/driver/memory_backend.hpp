@@ -19,6 +19,7 @@ namespace test {
 /// One guest's world, shared by the handles that daemons have on it: it survives them as a real container does.
 struct Guest {
   int id = 0;
+  std::string name;
   bool frozen = false;
   bool has_initctl = false;
   container::InitKind init_kind = container::InitKind::Plain;
@@ -71,6 +72,7 @@ class MemoryBackend : public driver::Backend {
   std::unique_ptr<container::Running> adopt(const domain_xml::DomainDefinition& live,
                                             const container::RunningFacts& facts) override;
   std::vector<container::Neighbor> neighbors() const override { return world_->neighbors; }
+  std::optional<container::LostState> find_lost(const domain_xml::DomainDefinition& definition) const override;
   container::TrafficByLink traffic() const override;
   std::optional<container::Traffic> traffic(const std::string& link) const override;
 

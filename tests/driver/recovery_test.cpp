@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "base/fd.hpp"
 #include "driver/harness.hpp"
 
 namespace {
@@ -91,6 +92,62 @@ TEST_F(RecoveryTest, ANewerDaemonsContainerIsLeftToIt) {
   EXPECT_EQ(virDomainCreate(find("one")), -1);
   EXPECT_NE(std::string(virGetLastErrorMessage()).find("newer"), std::string::npos) << virGetLastErrorMessage();
   EXPECT_TRUE(std::filesystem::exists(status_file("one")));
+}
+
+/// The state file's lines are damaged, or what it says of the domain, or all of it.
+TEST_F(RecoveryTest, AContainerWhoseStateFileIsDamagedIsAsked) {
+  const virDomainPtr one = define(domain_xml("one"));
+  ASSERT_EQ(virDomainCreate(one), 0);
+  const unsigned id = virDomainGetID(one);
+  const std::string good = base::read_file(status_file("one"));
+  for (const std::string& damaged :
+       {"x\n" + good, std::string(good).replace(good.find("supervisor_pid"), 3, "x"), good.substr(0, good.size() / 2),
+        good.substr(0, good.find("\n\n") + 9), std::string()}) {
+    TearDown();
+    conn_ = nullptr;
+    domains_.clear();
+    std::ofstream(status_file("one")) << damaged;
+    daemon_.restart();
+    conn_ = daemon_.connect();
+    const virDomainPtr found = find("one");
+    EXPECT_EQ(virDomainIsActive(found), 1);
+    EXPECT_EQ(virDomainGetID(found), id);
+    EXPECT_EQ(base::read_file(status_file("one") + ".damaged"), damaged);
+    EXPECT_NE(base::read_file(status_file("one")).find("supervisor_pid=" + std::to_string(id)), std::string::npos);
+  }
+  EXPECT_EQ(virDomainDestroy(find("one")), 0) << virGetLastErrorMessage();
+  EXPECT_EQ(virDomainCreate(find("one")), 0) << virGetLastErrorMessage();
+}
+
+TEST_F(RecoveryTest, ADamagedContainerWithoutDefinitionIsHadOnceItIsDefined) {
+  keep(virDomainCreateXML(conn_, domain_xml("one").c_str(), 0));
+  TearDown();
+  conn_ = nullptr;
+  domains_.clear();
+  std::ofstream(status_file("one")) << "nonsense";
+  daemon_.restart();
+  conn_ = daemon_.connect();
+  EXPECT_EQ(virDomainLookupByName(conn_, "one"), nullptr);
+  const auto starts = daemon_.world().starts;
+  EXPECT_EQ(virDomainCreateXML(conn_, domain_xml("one").c_str(), 0), nullptr) << "two would share its files";
+  EXPECT_NE(std::string(virGetLastErrorMessage()).find("kill -KILL"), std::string::npos) << virGetLastErrorMessage();
+  EXPECT_EQ(daemon_.world().starts, starts);
+  const virDomainPtr defined = define(domain_xml("one"));
+  EXPECT_TRUE(eventually([&] { return virDomainIsActive(defined) == 1; }));
+}
+
+TEST_F(RecoveryTest, ADamagedStateFileOfAContainerThatIsGoneHoldsUpNothing) {
+  const virDomainPtr one = define(domain_xml("one"));
+  ASSERT_EQ(virDomainCreate(one), 0);
+  ASSERT_EQ(virDomainDestroy(one), 0);
+  TearDown();
+  conn_ = nullptr;
+  domains_.clear();
+  std::ofstream(status_file("one")) << "nonsense";
+  daemon_.restart();
+  conn_ = daemon_.connect();
+  EXPECT_EQ(virDomainIsActive(find("one")), 0);
+  EXPECT_EQ(virDomainCreate(find("one")), 0) << virGetLastErrorMessage();
 }
 
 }  // namespace

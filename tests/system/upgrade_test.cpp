@@ -144,27 +144,61 @@ TEST_F(UpgradeTest, AStateFileOfANewerDaemonIsKept) {
   EXPECT_EQ(id_of(find("status")), id);
 }
 
-TEST_F(UpgradeTest, ADamagedStateFileIsSetAsideAndTheRestLoads) {
-  const int id = id_of(run("good"));
-  run("bad");
-  stop();
-  const std::string good = read_text(status_file("bad"));
-  for (const std::string& damaged : {std::string("nonsense"), good.substr(0, good.size() / 2), std::string()}) {
+/// What it said is asked of the container and, where not even the domain can be read in it, taken from the definition.
+TEST_F(UpgradeTest, ADamagedStateFileIsSetAsideAndItsContainerFoundAgain) {
+  const Bridge bridge;
+  DomainXml definition = xml("bad");
+  definition.private_network = false;
+  definition.devices = bridge_interface(bridge.name(), "52:54:00:5d:01:01");
+  const Domain bad(virDomainDefineXML(connection_, definition.text().c_str()));
+  ASSERT_TRUE(bad && ok(virDomainCreate(bad))) << describe(last_failure());
+  const int good_id = id_of(run("good")), bad_id = id_of(bad);
+  const auto ports = bridge.ports();
+  ASSERT_EQ(ports.size(), 1u);
+  for (const bool whole_domain : {true, false}) {
+    stop();
+    const std::string good = read_text(status_file("bad"));
+    const std::string damaged = whole_domain ? "nonsense\n" + good : good.substr(0, good.size() / 2);
     write_text(status_file("bad"), damaged);
     start();
-    EXPECT_EQ(id_of(find("good")), id);
+    EXPECT_EQ(id_of(find("good")), good_id);
     EXPECT_TRUE(logged("set aside as '" + status_file("bad") + ".damaged'")) << daemon_->output();
     EXPECT_EQ(read_text(status_file("bad") + ".damaged"), damaged);
-    EXPECT_FALSE(exists(status_file("bad")));
-    EXPECT_EQ(state_of(find("bad")), VIR_DOMAIN_SHUTOFF);
-    EXPECT_FALSE(processes_of(own_name("upgrade-bad")).empty()) << "it goes on";
-    EXPECT_TRUE(fails_with(VIR_ERR_OPERATION_FAILED, virDomainCreate(find("bad")))) << "two would share its files";
-    stop();
+    const Domain found = find("bad");
+    ASSERT_EQ(state_of(found), VIR_DOMAIN_RUNNING) << daemon_->output();
+    EXPECT_EQ(id_of(found), bad_id);
+    EXPECT_NE(dump(found).find("<target dev='" + ports.front() + "'/>"), std::string::npos) << dump(found);
+    EXPECT_EQ(bridge.ports(), ports) << "its network is untouched";
+    EXPECT_TRUE(fails_with(VIR_ERR_OPERATION_INVALID, virDomainCreate(found)));
+    const auto console = Console::open(found);
+    ASSERT_TRUE(console);
+    console->type("still\n");
+    EXPECT_TRUE(console->wait_for("echo: still"));
+    // All that facts are needed for: the limit in its cgroup, the end and what it leaves.
+    EXPECT_TRUE(ok(virDomainSetMemoryFlags(found, 50000, VIR_DOMAIN_AFFECT_LIVE)));
+    fs::remove(status_file("bad") + ".damaged");
   }
-  write_text(status_file("bad"), good);
-  fs::remove(status_file("bad") + ".damaged");
+  stop();
   start();
-  EXPECT_EQ(state_of(find("bad")), VIR_DOMAIN_RUNNING) << "a file that was mended";
+  EXPECT_EQ(id_of(find("bad")), bad_id) << "the new state file is as good as any";
+  EXPECT_TRUE(ok(virDomainDestroy(find("bad"))));
+  EXPECT_TRUE(bridge.ports().empty());
+  EXPECT_FALSE(exists(status_file("bad")));
+  EXPECT_TRUE(ok(virDomainCreate(find("bad")))) << "and nothing of it is in the way";
+}
+
+/// Its end while nobody knew it is its end all the same.
+TEST_F(UpgradeTest, AContainerThatHasEndedBesideADamagedStateFileIsOver) {
+  const Domain domain = run("bad");
+  const pid_t init = init_pid(domain);
+  stop();
+  write_text(status_file("bad"), "nonsense");
+  ::kill(init, SIGKILL);
+  start();
+  EXPECT_TRUE(wait_for_state(find("bad"), VIR_DOMAIN_SHUTOFF));
+  EXPECT_TRUE(eventually([&] { return processes_of(own_name("upgrade-bad")).empty(); }));
+  EXPECT_TRUE(ok(virDomainCreate(find("bad"))));
+  fs::remove(status_file("bad") + ".damaged");
 }
 
 TEST_F(UpgradeTest, ADamagedDefinitionIsSetAsideAndTheRestLoads) {
