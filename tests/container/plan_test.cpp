@@ -1,80 +1,16 @@
 // Golden plans: what a definition becomes, compared as text.
 #include <gmock/gmock.h>
-#include <linux/mount.h>
-
-#include <cerrno>
 
 #include "base/error.hpp"
 #include "container/plan_container.hpp"
+#include "container/plan_fixture.hpp"
 
 namespace container {
 namespace {
 
-using domain_xml::DomainDefinition;
-using domain_xml::Filesystem;
-using domain_xml::FilesystemType;
+using namespace plans;
 using testing::HasSubstr;
 using testing::Not;
-
-const char* kV1Mounts =
-    "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n"
-    "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
-    "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-    "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
-    "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-const char* kV1Own = "3:name=systemd:/\n2:memory:/\n1:cpu,cpuacct:/\n0::/\n";
-const char* kV2Mounts = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
-
-HostFacts v2_host() {
-  HostFacts facts;
-  facts.arch = "x86_64";
-  facts.last_capability = 40;
-  facts.cgroups = cgroup::Hierarchy::parse(kV2Mounts, "0::/\n", "cpuset cpu io memory pids");
-  facts.sources["/srv/web"] = {};
-  return facts;
-}
-
-HostFacts hybrid_host() {
-  auto facts = v2_host();
-  facts.cgroups = cgroup::Hierarchy::parse(kV1Mounts, kV1Own, "");
-  return facts;
-}
-
-Filesystem filesystem(FilesystemType type, const std::string& source, const std::string& target) {
-  Filesystem one;
-  one.type = type;
-  one.source = source;
-  one.target = target;
-  one.access_mode = "passthrough";
-  return one;
-}
-
-DomainDefinition web() {
-  DomainDefinition definition;
-  definition.name = "web";
-  definition.uuid = *base::parse_uuid("11111111-2222-3333-4444-555555555555");
-  definition.memory_kib = 65536;
-  definition.os.arch = "x86_64";
-  definition.os.init = "/sbin/init";
-  definition.filesystems = {filesystem(FilesystemType::Mount, "/srv/web", "/")};
-  definition.consoles.resize(1);
-  return definition;
-}
-
-std::string plan_text(const DomainDefinition& definition, const HostFacts& facts = v2_host(),
-                      const UnsafeDefaults& unsafe = {}) {
-  return print_plan(plan_container(definition, facts, unsafe));
-}
-
-base::Error refusal(const DomainDefinition& definition, const HostFacts& facts = v2_host()) {
-  try {
-    plan_container(definition, facts, {});
-  } catch (const base::Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "was not refused";
-  return base::Error(base::Code::Ok, base::From::None, "");
-}
 
 TEST(Plan, SmallestContainer) {
   EXPECT_EQ(plan_text(web()),
@@ -181,53 +117,6 @@ TEST(Plan, TheBootClockIsItsOwnWhereTheKernelHasOne) {
   EXPECT_THAT(plan_text(web(), facts), HasSubstr(" uts time\n"));
 }
 
-TEST(Plan, WhatTheUserMountsOnAFileOfTheOwnViewWins) {
-  auto facts = hybrid_host();
-  facts.fuse = true;
-  auto definition = web();
-  definition.filesystems.push_back(
-      {.type = domain_xml::FilesystemType::Mount, .source = "/srv/cpus", .target = "/proc/cpuinfo"});
-  facts.sources["/srv/cpus"] = {};
-  const std::string text = plan_text(definition, facts);
-  EXPECT_THAT(text, HasSubstr("own meminfo on /proc/meminfo"));
-  EXPECT_THAT(text, Not(HasSubstr("own cpuinfo")));
-}
-
-TEST(Plan, OwnViewIsTheSupervisorsOrLxcfss) {
-  auto facts = hybrid_host();
-  EXPECT_THAT(plan_text(web(), facts), Not(HasSubstr("meminfo"))) << "no FUSE, no lxcfs: the host's";
-  facts.fuse = true;
-  auto plan = plan_container(web(), facts, {});
-  plan_cgroup_places(plan, facts.cgroups, {"/machine", "lxc-web.libvirt-lxc"});
-  EXPECT_THAT(print_plan(plan), HasSubstr(R"(own meminfo on /proc/meminfo optional
-own swaps on /proc/swaps optional
-own cpuinfo on /proc/cpuinfo optional
-own stat on /proc/stat optional
-own uptime on /proc/uptime optional
-own loadavg on /proc/loadavg optional
-own diskstats on /proc/diskstats optional
-own online on /sys/devices/system/cpu/online optional
-own view of memory v1 /sys/fs/cgroup/memory/machine/lxc-web.libvirt-lxc cpus 
-own view of time v1 /sys/fs/cgroup/cpu,cpuacct/machine/lxc-web.libvirt-lxc/payload disks v0  tasks /sys/fs/cgroup/unified/machine/lxc-web.libvirt-lxc/payload
-)"));  // a host without cpuset
-  facts.cgroups = v2_host().cgroups;
-  plan = plan_container(web(), facts, {});
-  plan_cgroup_places(plan, facts.cgroups, {"/machine", "lxc-web.libvirt-lxc"});
-  EXPECT_THAT(print_plan(plan),
-              HasSubstr("cgroup /sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload on /sys/fs/cgroup"));
-  EXPECT_THAT(print_plan(plan), HasSubstr("own view of memory v2 /sys/fs/cgroup/machine/lxc-web.libvirt-lxc cpus "
-                                          "/sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload\n"
-                                          "own view of time v2 /sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload "
-                                          "disks v2 /sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload "
-                                          "tasks /sys/fs/cgroup/machine/lxc-web.libvirt-lxc/payload\n"));
-  facts.lxcfs_files = {"/proc/meminfo", "/proc/uptime"};
-  const auto text = plan_text(web(), facts);
-  EXPECT_THAT(text, HasSubstr(R"(bind host /var/lib/lxcfs/proc/meminfo on /proc/meminfo ro,nosuid,nodev,noexec optional
-bind host /var/lib/lxcfs/proc/uptime on /proc/uptime ro,nosuid,nodev,noexec optional
-)"));
-  EXPECT_THAT(text, Not(HasSubstr("own ")));
-}
-
 TEST(Plan, EverythingOfOs) {
   auto definition = web();
   definition.name = "-spec._x";
@@ -271,169 +160,6 @@ TEST(Plan, HostnameIsNeverTheHostsOwnAndFitsTheKernel) {
   EXPECT_EQ(plan_container(definition, v2_host(), {}).hostname, std::string(64, 'a'));
 }
 
-TEST(Plan, UserFilesystemsInOrder) {
-  auto definition = web();
-  auto facts = v2_host();
-  facts.sources["/srv/data"] = {};
-  facts.sources["/etc/hosts"] = {SourceFacts::Kind::Other};
-  auto data = filesystem(FilesystemType::Mount, "/srv/data", "/data");
-  auto hosts = filesystem(FilesystemType::Mount, "/etc/hosts", "/etc/hosts");
-  hosts.readonly = true;
-  auto again = filesystem(FilesystemType::Bind, "/data/x", "y");
-  auto ram = filesystem(FilesystemType::Ram, "", "/ram");
-  ram.ram_usage_bytes = 1048576;
-  ram.readonly = true;
-  definition.filesystems.insert(definition.filesystems.begin(), data);  // before the root, as XML may have it
-  definition.filesystems.insert(definition.filesystems.end(), {hosts, again, ram});
-  EXPECT_THAT(plan_text(definition, facts),
-              HasSubstr(R"(bind host /srv/data on /data recursive detachable (make directory)
-bind host /etc/hosts on /etc/hosts ro recursive detachable (make file)
-bind /data/x on /y recursive detachable (make directory)
-mount tmpfs on /ram ro,nosuid,nodev size=1048576 detachable (make directory)
-)"));  // N11: read-only keeps nosuid and nodev
-}
-
-TEST(Plan, N11LimitsOfSpaceHoldOrAreRefused) {
-  auto definition = web();
-  auto facts = v2_host();
-  facts.sources["/srv/data"] = {};
-  auto ram = filesystem(FilesystemType::Ram, "", "/ram");
-  ram.ram_usage_bytes = 1048576;
-  ram.space_hard_limit_bytes = 65536;
-  definition.filesystems.push_back(ram);
-  EXPECT_THAT(plan_text(definition, facts), HasSubstr("on /ram nosuid,nodev size=65536 "));
-  definition.filesystems.back().space_hard_limit_bytes = 1 << 30;
-  EXPECT_THAT(plan_text(definition, facts), HasSubstr("on /ram nosuid,nodev size=1048576 "));
-  auto data = filesystem(FilesystemType::Mount, "/srv/data", "/data");
-  data.space_hard_limit_bytes = 0;
-  data.space_soft_limit_bytes = 0;
-  definition.filesystems.back() = data;
-  EXPECT_THAT(plan_text(definition, facts), HasSubstr("bind host /srv/data on /data")) << "0 is no limit";
-  for (auto limit :
-       {&domain_xml::Filesystem::space_hard_limit_bytes, &domain_xml::Filesystem::space_soft_limit_bytes}) {
-    definition.filesystems.back() = data;
-    definition.filesystems.back().*limit = 65536;
-    EXPECT_THROW(plan_container(definition, facts, {}), base::Error);
-  }
-}
-
-TEST(Plan, Images) {
-  auto definition = web();
-  auto facts = v2_host();
-  facts.sources["/srv/a.img"] = facts.sources["/dev/sdb1"] = {SourceFacts::Kind::Other};
-  auto file = filesystem(FilesystemType::File, "/srv/a.img", "/a");
-  file.driver_type = "loop";
-  file.driver_format = "raw";
-  file.readonly = true;
-  definition.filesystems.insert(definition.filesystems.end(),
-                                {file, filesystem(FilesystemType::Block, "/dev/sdb1", "b")});
-  EXPECT_THAT(plan_text(definition, facts),
-              HasSubstr("image (loop) /srv/a.img on /a ro,nodev detachable (make directory)\n"
-                        "image (block) /dev/sdb1 on /b nodev detachable (make directory)\n"));
-  definition.filesystems = {filesystem(FilesystemType::File, "/srv/a.img", "/")};
-  EXPECT_THAT(plan_text(definition, facts), HasSubstr("root image (loop) /srv/a.img\n"));
-  definition.extension.overlay.emplace();
-  EXPECT_EQ(refusal(definition, facts).code(), base::Code::ConfigUnsupported) << "an overlay needs a directory";
-  for (const auto& [driver, format] : {std::pair("loop", "qcow2"), {"nbd", "raw"}, {"", "qcow2"}}) {
-    definition = web();
-    file.driver_type = driver;
-    file.driver_format = format;
-    definition.filesystems.push_back(file);
-    EXPECT_EQ(refusal(definition, facts).code(), base::Code::ConfigUnsupported) << driver << format;
-  }
-  EXPECT_EQ(refusal(
-                [&] {
-                  auto missing = web();
-                  missing.filesystems.push_back(filesystem(FilesystemType::Block, "/dev/gone", "/x"));
-                  return missing;
-                }(),
-                facts)
-                .code(),
-            base::Code::InternalError);
-}
-
-TEST(Plan, AChangeOfFilesystemsUnmountsWhatLiesInnermostFirst) {
-  auto before = web(), after = web();
-  auto facts = v2_host();
-  facts.sources["/srv/data"] = {};
-  const auto data = filesystem(FilesystemType::Mount, "/srv/data", "/data");
-  before.filesystems.insert(before.filesystems.end(),
-                            {data, filesystem(FilesystemType::Mount, "/srv/data", "/data/in")});
-  auto changed = data;
-  changed.readonly = true;
-  after.filesystems.push_back(changed);
-  const auto change = plan_mount_change(before, after, facts);
-  EXPECT_EQ(change.removed, (std::vector<std::string>{"/data/in", "/data"}));
-  ASSERT_EQ(change.added.size(), 1U);
-  EXPECT_EQ(change.added[0].target, "/data");
-  EXPECT_EQ(plan_mount_change(after, after, facts), MountChange());
-  after.filesystems[0].readonly = true;
-  EXPECT_THROW(plan_mount_change(before, after, facts), base::Error) << "the root";
-}
-
-TEST(Plan, ReadOnlyRoot) {
-  auto definition = web();
-  definition.filesystems[0].readonly = true;
-  EXPECT_THAT(plan_text(definition), HasSubstr("root /srv/web ro\n"));
-}
-
-TEST(Plan, IdMapsShiftARootOwnedTree) {
-  auto definition = web();
-  definition.idmap.uids = {{1000, 5000, 1}, {0, 100000, 1000}};
-  definition.idmap.gids = {{0, 200000, 1000}};
-  const auto text = plan_text(definition);
-  EXPECT_THAT(text, HasSubstr("namespaces cgroup ipc mnt net pid user uts\n"));
-  EXPECT_THAT(text, HasSubstr("uid map 0 100000 1000\nuid map 1000 5000 1\ngid map 0 200000 1000\n"));
-  EXPECT_THAT(text, HasSubstr("root /srv/web idmapped\n"));
-  EXPECT_THAT(text, HasSubstr(",gid=200005\n"));
-  const auto plan = plan_container(definition, v2_host(), {});
-  EXPECT_EQ(plan.root_uid, 100000u);
-  EXPECT_EQ(plan.root_gid, 200000u);
-}
-
-TEST(Plan, TreesShiftedByHandAndTheHostsRootAreNotShifted) {
-  auto definition = web();
-  definition.idmap.uids = definition.idmap.gids = {{0, 100000, 1000}};
-  auto facts = v2_host();
-  facts.sources["/srv/web"].owner = 100000;
-  EXPECT_FALSE(plan_container(definition, facts, {}).root_idmapped);
-  facts.sources["/"] = {};
-  definition.filesystems.clear();
-  const auto plan = plan_container(definition, facts, {.share_host_root = true});
-  EXPECT_EQ(plan.root_source, "/");
-  EXPECT_FALSE(plan.root_idmapped);
-}
-
-TEST(Plan, WithoutARootBothWaysToOneAreNamed) {
-  auto definition = web();
-  definition.filesystems.clear();
-  const auto error = refusal(definition);
-  EXPECT_EQ(error.code(), base::Code::ConfigUnsupported);
-  EXPECT_THAT(error.detail(), AllOf(HasSubstr("<target dir='/'/>"), HasSubstr("share_host_root")));
-}
-
-TEST(Plan, BindsAreShiftedOnlyWhereMapped) {
-  auto definition = web();
-  definition.idmap.uids = definition.idmap.gids = {{0, 100000, 1000}};
-  auto facts = v2_host();
-  facts.sources["/a"] = facts.sources["/b"] = {};
-  definition.filesystems.push_back(filesystem(FilesystemType::Mount, "/a", "/a"));
-  definition.filesystems.push_back(filesystem(FilesystemType::Mount, "/b", "/b"));
-  definition.filesystems.back().access_mode = "mapped";
-  const auto text = plan_text(definition, facts);
-  EXPECT_THAT(text, HasSubstr("bind host /a on /a recursive detachable (make directory)\n"));
-  EXPECT_THAT(text, HasSubstr("bind host /b on /b recursive idmapped detachable (make directory)\n"));
-}
-
-TEST(Plan, GidFiveAtTheStartOfARange_N15) {
-  auto definition = web();
-  definition.idmap.uids = {{0, 100000, 1000}};
-  definition.idmap.gids = {{0, 100000, 1}, {5, 300000, 1}};
-  EXPECT_THAT(plan_text(definition), HasSubstr(",gid=300000\n"));
-  definition.idmap.gids = {{0, 100000, 5}};
-  EXPECT_THAT(plan_text(definition), Not(HasSubstr(",gid=")));  // there is none
-}
-
 TEST(Plan, NetworkIsPrivateUnlessAskedOtherwise_S9) {
   EXPECT_THAT(plan_text(web()), HasSubstr(" net "));
   const UnsafeDefaults unsafe{.share_host_network = true};
@@ -444,62 +170,6 @@ TEST(Plan, NetworkIsPrivateUnlessAskedOtherwise_S9) {
   auto privnet = web();
   privnet.features.privnet = true;
   EXPECT_THAT(plan_text(privnet, v2_host(), unsafe), HasSubstr(" net "));
-}
-
-/// Everything over which a container's root may have power is the container's then.
-TEST(Plan, UserNamespaceUnlessTheHostsPowersAreAskedFor_S12) {
-  const auto has_one = [](const DomainDefinition& definition, const HostFacts& facts = v2_host(),
-                          const UnsafeDefaults& unsafe = {}) {
-    const auto plan = plan_container(definition, facts, unsafe);
-    EXPECT_EQ(plan.uid_map, plan.gid_map);
-    EXPECT_EQ((plan.namespaces & CLONE_NEWUSER) != 0, !plan.uid_map.empty());
-    EXPECT_EQ(plan.root_uid + plan.root_gid, 0U);
-    EXPECT_FALSE(plan.root_idmapped);
-    return plan.uid_map == "0 0 4294967295\n";
-  };
-  EXPECT_TRUE(has_one(web()));
-  EXPECT_FALSE(has_one(web(), v2_host(), {.share_host_users = true}));
-  EXPECT_FALSE(has_one(web(), v2_host(), {.share_host_network = true}));
-  auto without = v2_host();
-  without.user_namespaces = false;
-  EXPECT_FALSE(has_one(web(), without));
-  auto definition = web();
-  definition.extension.host_ids = true;
-  EXPECT_FALSE(has_one(definition));
-  definition = web();
-  definition.shared_ipc = domain_xml::SharedNamespace{};
-  EXPECT_FALSE(has_one(definition));
-  definition = web();
-  definition.features.capabilities.emplace().states["sys_time"] = true;
-  EXPECT_FALSE(has_one(definition));
-  definition.features.capabilities->states["sys_time"] = false;
-  EXPECT_TRUE(has_one(definition));
-}
-
-TEST(Plan, IdMapsWithoutAPrivateNetwork_N10) {
-  auto definition = web();
-  definition.idmap.uids = definition.idmap.gids = {{0, 100000, 1000}};
-  EXPECT_THAT(plan_text(definition, v2_host(), {.share_host_network = true}),
-              HasSubstr("bind host /sys on /sys ro,nosuid,nodev,noexec recursive (make directory)\n"));
-}
-
-TEST(Plan, NoRootFilesystemIsRefused_S10) {
-  auto definition = web();
-  definition.filesystems.clear();
-  const auto error = refusal(definition);
-  EXPECT_EQ(error.code(), base::Code::ConfigUnsupported);
-  EXPECT_THAT(error.detail(), HasSubstr("<target dir='/'/>"));
-}
-
-TEST(Plan, MissingRootIsNamedAndNotMade_L5) {
-  auto facts = v2_host();
-  facts.sources["/srv/web"].error = ENOENT;
-  const auto error = refusal(web(), facts);
-  EXPECT_EQ(error.code(), base::Code::InternalError);
-  EXPECT_EQ(error.from(), base::From::Lxc);
-  EXPECT_THAT(error.detail(), HasSubstr("'/srv/web': No such file or directory"));
-  facts.sources["/srv/web"] = {SourceFacts::Kind::Other};
-  EXPECT_THAT(refusal(web(), facts).detail(), HasSubstr("'/srv/web': Not a directory"));
 }
 
 TEST(Plan, RefusedDevices) {
@@ -558,51 +228,6 @@ TEST(Plan, WhatTheExtensionAsksFor) {
   EXPECT_THAT(plan_text(definition, facts), HasSubstr("overlay /var/changes\n"));
   facts.sources["/var/changes"].kind = SourceFacts::Kind::Other;
   EXPECT_THAT(refusal(definition, facts).detail(), HasSubstr("'/var/changes': Not a directory"));
-}
-
-TEST(Plan, RefusedFilesystems) {
-  for (const auto type : {FilesystemType::Template, FilesystemType::Volume}) {
-    auto definition = web();
-    definition.filesystems.push_back(filesystem(type, "x", "/x"));
-    EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
-    definition.filesystems = {filesystem(type, "x", "/")};
-    EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
-  }
-  auto definition = web();
-  definition.filesystems.push_back(definition.filesystems[0]);
-  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
-}
-
-TEST(Plan, TooManyIdMapEntries) {
-  auto definition = web();
-  definition.idmap.gids = {{0, 100000, 1000}};
-  definition.idmap.uids.assign(341, {});
-  for (unsigned i = 0; i < 341; ++i) definition.idmap.uids[i] = {i, 100000 + i, 1};
-  EXPECT_EQ(refusal(definition).code(), base::Code::InvalidArg);
-}
-
-TEST(Plan, CapabilityPolicies) {
-  auto definition = web();
-  auto& feature = definition.features.capabilities.emplace();
-  feature.states = {{"mknod", true}, {"chown", false}};
-  EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x1fdbdfefffe\n"));
-  feature.policy = domain_xml::CapabilityPolicy::Allow;
-  EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x1fffffffffe\nsystem call filter\n"));
-  feature.policy = domain_xml::CapabilityPolicy::Deny;
-  EXPECT_THAT(plan_text(definition), HasSubstr("capabilities 0x8000000 inheritable 0x8000000\n"));
-  definition.os.init_user = "worker";
-  EXPECT_THAT(plan_text(definition), HasSubstr("inheritable 0x8000000 ambient 0x8000000\n"));
-  feature.states = {{"no_such", true}};
-  EXPECT_EQ(refusal(definition).code(), base::Code::ConfigUnsupported);
-}
-
-TEST(Plan, TheKernelLogIsHiddenUnlessItsCapabilityIsAskedFor) {
-  auto definition = web();
-  EXPECT_THAT(plan_text(definition), HasSubstr("mask /proc/kmsg\n"));
-  definition.features.capabilities.emplace().states = {{"syslog", true}};
-  EXPECT_THAT(plan_text(definition), Not(HasSubstr("mask /proc/kmsg\n")));
-  definition.features.capabilities = {.policy = domain_xml::CapabilityPolicy::Allow, .states = {}};
-  EXPECT_THAT(plan_text(definition), Not(HasSubstr("mask /proc/kallsyms\n")));
 }
 
 TEST(Plan, SeccompProfiles) {

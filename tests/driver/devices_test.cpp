@@ -1,78 +1,14 @@
 // Devices that come, go and change, through libvirt's own client over a backend in memory: which definition changes,
 // what is refused with which code, and that nothing has changed then.
-#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
-#include <mutex>
 
-#include "domain-xml/parse.hpp"
-#include "driver/harness.hpp"
+#include "driver/device_fixture.hpp"
 
 namespace {
 
+using namespace test;
 using test::domain_xml;
-
-constexpr unsigned kLive = VIR_DOMAIN_AFFECT_LIVE, kConfig = VIR_DOMAIN_AFFECT_CONFIG, kBoth = kLive | kConfig;
-
-int code(int result) {
-  return result == 0 ? VIR_ERR_OK : virGetLastError()->code;
-}
-std::string message() {
-  return virGetLastErrorMessage();
-}
-
-std::string nic(const std::string& more = "", const std::string& bridge = "br0") {
-  return "<interface type='bridge'><source bridge='" + bridge + "'/>" + more + "</interface>";
-}
-std::string mac(int number) {
-  return "<mac address='52:54:00:00:00:0" + std::to_string(number) + "'/>";
-}
-std::string disk(const std::string& target, const std::string& source = "/dev/vda") {
-  return "<disk type='block'><source dev='" + source + "'/><target dev='" + target + "'/></disk>";
-}
-std::string filesystem(const std::string& target, const std::string& source = "/srv") {
-  return "<filesystem type='mount'><source dir='" + source + "'/><target dir='" + target + "'/></filesystem>";
-}
-std::string host_device(const std::string& path) {
-  return "<hostdev mode='capabilities' type='misc'><source><char>" + path + "</char></source></hostdev>";
-}
-
-class DevicesTest : public test::DaemonFixture {
- protected:
-  static std::string text(virDomainPtr domain, unsigned flags) {
-    char* const xml = virDomainGetXMLDesc(domain, flags);
-    EXPECT_NE(xml, nullptr) << virGetLastErrorMessage();
-    const std::string copy = xml ? xml : "";
-    free(xml);
-    return copy;
-  }
-  static ::domain_xml::DomainDefinition config(virDomainPtr domain) {
-    return ::domain_xml::parse_domain(text(domain, VIR_DOMAIN_XML_INACTIVE));
-  }
-  static ::domain_xml::DomainDefinition live(virDomainPtr domain) {
-    return ::domain_xml::parse_status_domain(text(domain, 0));
-  }
-  static int attach(virDomainPtr domain, const std::string& xml, unsigned flags) {
-    return code(virDomainAttachDeviceFlags(domain, xml.c_str(), flags));
-  }
-  static int detach(virDomainPtr domain, const std::string& xml, unsigned flags) {
-    return code(virDomainDetachDeviceFlags(domain, xml.c_str(), flags));
-  }
-  static int update(virDomainPtr domain, const std::string& xml, unsigned flags) {
-    return code(virDomainUpdateDeviceFlags(domain, xml.c_str(), flags));
-  }
-  void restart() {
-    TearDown();
-    domains_.clear();
-    daemon_.restart();
-    conn_ = daemon_.connect();
-  }
-  virDomainPtr running(const std::string& name) {
-    const virDomainPtr domain = define(domain_xml(name));
-    EXPECT_EQ(virDomainCreate(domain), 0) << message();
-    return domain;
-  }
-};
 
 TEST_F(DevicesTest, ConfigGainsAndLosesEveryKind) {
   const virDomainPtr domain = define(domain_xml("web"));
@@ -458,125 +394,6 @@ TEST_F(DevicesTest, ConfigOfDisksAndFilesystemsCanBeUpdated) {
   EXPECT_EQ(config(domain).disks.at(0).source, "/dev/vdb");
   EXPECT_EQ(config(domain).filesystems.at(0).source, "/srv/new");
   EXPECT_EQ(update(domain, disk("sdz"), kConfig), VIR_ERR_INVALID_ARG);
-}
-
-class BandwidthTest : public DevicesTest {
- protected:
-  struct Given {
-    const char* name;
-    unsigned value;
-  };
-  static int tune(virDomainPtr domain, const char* device, std::initializer_list<Given> given, unsigned flags) {
-    virTypedParameterPtr params = nullptr;
-    int count = 0, room = 0;
-    for (const Given& one : given) virTypedParamsAddUInt(&params, &count, &room, one.name, one.value);
-    const int result = code(virDomainSetInterfaceParameters(domain, device, params, count, flags));
-    virTypedParamsFree(params, count);
-    return result;
-  }
-  static std::string shown(virDomainPtr domain, const char* device, unsigned flags) {
-    int count = 0;
-    EXPECT_EQ(virDomainGetInterfaceParameters(domain, device, nullptr, &count, flags), 0) << message();
-    std::vector<virTypedParameter> params(static_cast<std::size_t>(count));
-    EXPECT_EQ(virDomainGetInterfaceParameters(domain, device, params.data(), &count, flags), 0) << message();
-    std::string text;
-    for (const auto& param : params) text += (text.empty() ? "" : " ") + std::to_string(param.value.ui);
-    return text;
-  }
-};
-
-TEST_F(BandwidthTest, IsSetAndToldInBothDefinitions) {
-  const virDomainPtr domain = running("web");
-  ASSERT_EQ(attach(domain, nic(mac(1)), kBoth), VIR_ERR_OK);
-  const char* const device = "52:54:00:00:00:01";
-  EXPECT_EQ(shown(domain, device, 0), "0 0 0 0 0 0 0");
-  ASSERT_EQ(tune(domain, device,
-                 {{VIR_DOMAIN_BANDWIDTH_IN_AVERAGE, 100},
-                  {VIR_DOMAIN_BANDWIDTH_IN_PEAK, 200},
-                  {VIR_DOMAIN_BANDWIDTH_OUT_AVERAGE, 50},
-                  {VIR_DOMAIN_BANDWIDTH_OUT_BURST, 7}},
-                 kBoth),
-            VIR_ERR_OK)
-      << message();
-  EXPECT_EQ(shown(domain, device, kLive), "100 200 0 0 50 0 7");
-  EXPECT_EQ(shown(domain, device, kConfig), "100 200 0 0 50 0 7");
-  EXPECT_EQ(daemon_.guest(domain).interfaces.at(0).bandwidth->outbound->burst, 7u);
-  const std::string host_end = live(domain).interfaces.at(0).target_dev;
-  ASSERT_EQ(tune(domain, host_end.c_str(), {{VIR_DOMAIN_BANDWIDTH_IN_AVERAGE, 0}}, kLive), VIR_ERR_OK) << message();
-  EXPECT_EQ(shown(domain, device, kLive), "0 0 0 0 50 0 7");
-  EXPECT_EQ(shown(domain, device, kConfig), "100 200 0 0 50 0 7");
-  ASSERT_EQ(tune(domain, device, {{VIR_DOMAIN_BANDWIDTH_OUT_AVERAGE, 0}}, kLive), VIR_ERR_OK);
-  EXPECT_FALSE(live(domain).interfaces.at(0).bandwidth);
-}
-
-TEST_F(BandwidthTest, BadParametersAreRefused) {
-  const virDomainPtr domain = running("web");
-  ASSERT_EQ(attach(domain, nic(mac(1)), kBoth), VIR_ERR_OK);
-  const char* const device = "52:54:00:00:00:01";
-  EXPECT_EQ(tune(domain, "nothere", {{VIR_DOMAIN_BANDWIDTH_IN_AVERAGE, 1}}, 0), VIR_ERR_INVALID_ARG);
-  EXPECT_EQ(tune(domain, device, {{"inbound.colour", 1}}, 0), VIR_ERR_INVALID_ARG);
-  EXPECT_EQ(tune(domain, device, {{VIR_DOMAIN_BANDWIDTH_IN_PEAK, 1}}, 0), VIR_ERR_INVALID_ARG);
-  EXPECT_EQ(tune(domain, device, {{VIR_DOMAIN_BANDWIDTH_IN_FLOOR, 1}}, 0), VIR_ERR_CONFIG_UNSUPPORTED);
-  EXPECT_EQ(tune(domain, device, {{VIR_DOMAIN_BANDWIDTH_IN_AVERAGE, 1}}, 8), VIR_ERR_INVALID_ARG);
-  int count = 0;
-  EXPECT_EQ(code(virDomainGetInterfaceParameters(domain, device, nullptr, &count, kBoth)), VIR_ERR_INVALID_ARG);
-  EXPECT_EQ(shown(domain, device, 0), "0 0 0 0 0 0 0");
-}
-
-/// A client's own event loop; libvirt wants one before the connection is opened.
-class EventsTest : public DevicesTest {
- protected:
-  struct Heard {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::string story;
-    void add(const std::string& what, const char* alias) {
-      const std::scoped_lock lock(mutex);
-      story += what + alias + " ";
-      changed.notify_all();
-    }
-  };
-  void SetUp() override {
-    static const bool ready = [] {
-      if (virEventRegisterDefaultImpl() < 0) return false;
-      virEventAddTimeout(
-          100, [](int, void*) {}, nullptr, nullptr);
-      std::thread([] {
-        while (virEventRunDefaultImpl() >= 0) {
-        }
-      }).detach();
-      return true;
-    }();
-    ASSERT_TRUE(ready);
-    DevicesTest::SetUp();
-  }
-};
-
-TEST_F(EventsTest, N8DevicesThatComeAndGoAreTold) {
-  Heard heard;
-  const virConnectDomainEventDeviceAddedCallback added = [](virConnectPtr, virDomainPtr, const char* alias, void* to) {
-    static_cast<Heard*>(to)->add("+", alias);
-  };
-  const virConnectDomainEventDeviceRemovedCallback removed = [](virConnectPtr, virDomainPtr, const char* alias,
-                                                                void* to) { static_cast<Heard*>(to)->add("-", alias); };
-  const int ids[] = {virConnectDomainEventRegisterAny(conn_, nullptr, VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
-                                                      VIR_DOMAIN_EVENT_CALLBACK(added), &heard, nullptr),
-                     virConnectDomainEventRegisterAny(conn_, nullptr, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
-                                                      VIR_DOMAIN_EVENT_CALLBACK(removed), &heard, nullptr)};
-  ASSERT_GE(ids[0], 0) << message();
-  ASSERT_GE(ids[1], 0) << message();
-  const virDomainPtr domain = running("web");
-  ASSERT_EQ(attach(domain, nic(mac(1)), kConfig), VIR_ERR_OK);  // nothing happens to the running one
-  ASSERT_EQ(attach(domain, nic(mac(2)), kLive), VIR_ERR_OK);
-  ASSERT_EQ(attach(domain, nic(mac(3) + "<alias name='ua-lan'/>"), kBoth), VIR_ERR_OK);
-  ASSERT_EQ(detach(domain, nic(mac(2)), kLive), VIR_ERR_OK);
-  ASSERT_EQ(code(virDomainDetachDeviceAlias(domain, "ua-lan", kBoth)), VIR_ERR_OK);
-  {
-    std::unique_lock lock(heard.mutex);
-    heard.changed.wait_for(lock, std::chrono::seconds(20), [&] { return heard.story.size() >= 24; });
-    EXPECT_EQ(heard.story, "+net0 +ua-lan -net0 -ua-lan ");
-  }
-  for (const int id : ids) EXPECT_EQ(virConnectDomainEventDeregisterAny(conn_, id), 0);
 }
 
 }  // namespace
