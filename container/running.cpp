@@ -1,7 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,18 +16,13 @@
 #include "base/log.hpp"
 #include "container/affinity.hpp"
 #include "container/container_links.hpp"
-#include "container/device_nodes.hpp"
 #include "container/initctl.hpp"
 #include "container/live_links.hpp"
 #include "container/live_mounts.hpp"
 #include "container/loop_disk.hpp"
 #include "container/oom_watch.hpp"
-#include "container/ovs_port.hpp"
-#include "container/plan_container.hpp"
+#include "container/running_shared.hpp"
 #include "container/shared_namespaces.hpp"
-#include "container/supervised_container.hpp"
-#include "domain-xml/cpu_pins.hpp"
-#include "netlink/link.hpp"
 
 namespace container {
 namespace {
@@ -41,19 +35,7 @@ constexpr milliseconds kPatience{200};    // longer than any killed container of
 constexpr milliseconds kKillLimit{8000};  // then it counts as stuck in the kernel
 constexpr milliseconds kReleaseLimit{2000};
 constexpr milliseconds kRemoveLimit{50}, kRemoveAfterKillLimit{2000};
-constexpr milliseconds kWatchAgain{100};
 constexpr unsigned kCrowd = 10;  // percent of the descriptors in use: from here on each container does with fewer
-
-template <typename Call>
-void logged(const std::string& name, const char* what, Call&& call) noexcept {
-  try {
-    call();
-  } catch (const base::Error& error) {
-    base::log::warning("domain '{}': {} failed: {}", name, what, error.message());
-  } catch (const std::exception& error) {
-    base::log::warning("domain '{}': {} failed: {}", name, what, error.what());
-  }
-}
 
 /// A container may have frozen processes of its own in v1 groups below its payload's, which thawing the payload leaves
 /// alone.
@@ -94,17 +76,6 @@ std::string started_as(const std::string& process) {
   return std::filesystem::path(word).filename();
 }
 
-std::vector<GivenDevice> without(std::vector<GivenDevice> devices, const std::vector<GivenDevice>& others) {
-  std::erase_if(devices, [&](const GivenDevice& device) { return std::ranges::count(others, device) != 0; });
-  return devices;
-}
-
-/// The container's root.
-HostRoot root_on_host(const domain_xml::DomainDefinition& definition) {
-  const auto map = with_id_map(definition).idmap;
-  return {to_host_id(map.uids, 0).value_or(0), to_host_id(map.gids, 0).value_or(0)};
-}
-
 }  // namespace
 
 ExitRecord exit_record(int wait_status) {
@@ -113,101 +84,6 @@ ExitRecord exit_record(int wait_status) {
   if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGHUP) cause = ExitCause::Reboot;
   if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGINT) cause = ExitCause::PowerOff;
   return {cause, wait_status};
-}
-
-struct SupervisedContainer::Shared {
-  Shared(base::EventLoop& event_loop, ContainerParts container) : loop(event_loop), parts(std::move(container)) {}
-
-  /// Takes what the supervisor has sent. Both the loop and a worker in a hurry do this; `mutex` is held.
-  void pump() {
-    const bool over = parts.supervisor.wait_exit(0);  // asked first: what it said before it ended is there by now
-    while (!hung_up) {
-      const auto message = parts.control.receive_now();
-      if (message.kind == ControlMessage::Kind::Nothing) break;
-      if (message.kind == ControlMessage::Kind::HangUp)
-        hung_up = true;  // alone no end: a newer daemon may have taken over
-      if (message.kind == ControlMessage::Kind::Packet && message.type == protocol::Type::Exited && !parts.exit)
-        end_with(exit_record(message.status.wait_status));
-    }
-    if (over && !parts.exit) lose_supervisor();
-    deliver();
-  }
-
-  /// On the loop.
-  void on_event() {
-    const std::scoped_lock lock(mutex);
-    pump();
-    if (hung_up) control_watch = {};
-    if (parts.exit) supervisor_watch = {};
-    if (parts.exit) oom_watch.reset();
-  }
-
-  void lose_supervisor() {
-    base::log::warning("domain '{}': supervisor {} ended unexpectedly, its container is killed", parts.name,
-                       parts.facts.supervisor_pid);
-    logged(parts.name, "killing it", [&] {
-      if (parts.init) parts.init.signal(SIGKILL);
-      if (parts.group) parts.group->kill();
-    });
-    end_with({ExitCause::SupervisorLost, 0});
-  }
-
-  void end_with(ExitRecord record) {
-    parts.exit = record;
-    const std::uint64_t one = 1;
-    base::write_all(parts.ended.get(), &one, sizeof one, "eventfd");
-  }
-
-  /// SIGKILL is also what an administrator sends; only the kernel counts those it has sent itself.
-  void find_cause() {
-    if (!oom || parts.exit->cause != ExitCause::Exited || !WIFSIGNALED(parts.exit->wait_status)) return;
-    if (WTERMSIG(parts.exit->wait_status) == SIGKILL && oom->tell_at_end()) parts.exit->cause = ExitCause::OutOfMemory;
-  }
-
-  void deliver() {
-    if (!parts.exit || !call) return;
-    find_cause();
-    loop.post([report = std::exchange(call, nullptr), record = *parts.exit] { report(record); });
-  }
-
-  base::EventLoop& loop;
-  std::mutex mutex;  // of `parts.control`, `parts.exit`, `call` and `hung_up`
-  ContainerParts parts;
-  std::function<void(ExitRecord)> call;
-  bool hung_up = false;
-  bool cleaned = false;
-  std::shared_ptr<OomReport> oom;  // none where memory is not controlled
-  std::optional<OomWatch> oom_watch;
-  base::Watch control_watch, supervisor_watch;  // loop thread only; last, so that they end before what they watch
-  base::Watch watch_again;
-
-  /// On the loop. What the kernel refuses is asked for again: without it nobody would hear of the container's end.
-  static void watch(const std::shared_ptr<Shared>& shared);
-  void unwatch() {
-    control_watch = {};
-    supervisor_watch = {};
-    oom_watch.reset();
-    watch_again = {};
-  }
-};
-
-void SupervisedContainer::Shared::watch(const std::shared_ptr<Shared>& shared) {
-  const std::weak_ptr weak(shared);  // it is what holds the watches
-  const auto wake = [weak](std::uint32_t) {
-    if (const auto alive = weak.lock()) alive->on_event();
-  };
-  try {
-    shared->control_watch = shared->loop.on_fd(shared->parts.control.fd(), EPOLLIN, wake);
-    shared->supervisor_watch = shared->loop.on_fd(shared->parts.supervisor.fd(), EPOLLIN, wake);
-    if (shared->oom) shared->oom_watch.emplace(shared->loop, shared->oom);
-    shared->watch_again = {};
-  } catch (const base::Error& error) {
-    base::log::warning("domain '{}': {}, trying again", shared->parts.name, error.message());
-    shared->unwatch();
-    shared->watch_again = shared->loop.after(kWatchAgain, [weak] {
-      if (const auto alive = weak.lock()) watch(alive);
-    });
-  }
 }
 
 SupervisedContainer::SupervisedContainer(base::EventLoop& loop, std::shared_ptr<LinkNames> names, ContainerParts parts)
@@ -384,13 +260,6 @@ std::vector<base::Fd> SupervisedContainer::open_namespaces() const {
   return opened;
 }
 
-std::function<void(bool)> SupervisedContainer::audit_interface(const char* reason,
-                                                               const domain_xml::Interface& interface) {
-  return [&parts = shared_->parts, reason, interface](bool success) {
-    parts.audit->write(interface_records(parts.name, parts.uuid, reason, interface, success));
-  };
-}
-
 /// What `look` finds in init's directory in /proc. On its way out a process has no namespaces and no root any more
 /// before it counts as ended: procfs then says ENOENT, ESRCH or EINVAL.
 template <typename Look>
@@ -408,43 +277,6 @@ auto SupervisedContainer::look_at_init(Look&& look) const {
 
 base::Fd SupervisedContainer::open_namespace(const char* name) const {
   return look_at_init([&](const std::string& init) { return base::open_file(init + "/ns/" + name, O_RDONLY); });
-}
-
-domain_xml::Interface SupervisedContainer::attach_interface(const domain_xml::Interface& interface) {
-  return audited([&] { return make_interface(interface); }, audit_interface("attach", interface));
-}
-
-domain_xml::Interface SupervisedContainer::make_interface(const domain_xml::Interface& interface) {
-  auto& parts = shared_->parts;
-  const base::Fd network = open_namespace("net");
-  LiveLink made = attach_link(interface, *names_, network.get(), parts.borrower());
-  if (made.link.host_index() != 0) {
-    parts.links.emplace_back(made.link.host_name(), made.link.host_index());
-    parts.facts.host_links.push_back(made.link.host_name());
-  }
-  made.link.release();
-  return std::move(made.live);
-}
-
-void SupervisedContainer::detach_interface(const domain_xml::Interface& live) {
-  audited([&] { remove_interface(live); }, audit_interface("detach", live));
-}
-
-void SupervisedContainer::remove_interface(const domain_xml::Interface& live) {
-  auto& parts = shared_->parts;
-  if (live.target_dev.empty()) return remove_link_inside(live, open_namespace("net").get(), parts.borrower());
-  if (live.virtual_port && live.virtual_port->type == "openvswitch") remove_ovs_port(live.target_dev);
-  // A name may have belonged to an earlier link, too, which has gone.
-  netlink::Socket host;
-  const auto index = netlink::find_link(host, live.target_dev);
-  if (index && std::ranges::count(parts.links, std::pair(live.target_dev, *index)) > 0)
-    netlink::delete_link(host, *index);
-  std::erase_if(parts.links, [&](const auto& link) { return link.first == live.target_dev; });
-  std::erase(parts.facts.host_links, live.target_dev);
-}
-
-void SupervisedContainer::update_interface(const domain_xml::Interface& before, const domain_xml::Interface& after) {
-  change_link(before, after, open_namespace("net").get(), shared_->parts.borrower());
 }
 
 std::optional<Traffic> SupervisedContainer::traffic_inside(const domain_xml::Interface& live) const {
@@ -536,100 +368,6 @@ void SupervisedContainer::close_kept_files() const {
 
 void SupervisedContainer::require_group() const {
   if (shared_->cleaned) base::fail(Code::OperationInvalid, "domain '", shared_->parts.name, "' has ended");
-}
-
-void SupervisedContainer::change_limits(const domain_xml::DomainDefinition& before,
-                                        const domain_xml::DomainDefinition& after) {
-  audited([&] { enforce_limits(before, after); },
-          [&](bool success) { shared_->parts.audit->write(change_records(before, after, success)); });
-}
-
-void SupervisedContainer::enforce_limits(const domain_xml::DomainDefinition& before,
-                                         const domain_xml::DomainDefinition& after) {
-  const std::shared_lock lock(group_mutex_);
-  require_group();
-  LimitFacts facts = read_limit_facts(after), old = read_limit_facts(before);
-  facts.devices.merge(old.devices);
-  if (facts.online_cpus.empty()) facts.online_cpus = std::move(old.online_cpus);
-  const cgroup::Limits change = plan_limit_change(before, after, facts);
-  if (change != cgroup::Limits()) shared_->parts.group->update(change);
-  const std::string pin = domain_xml::emulator_pin(after.cpu_tune);
-  if (pin != domain_xml::emulator_pin(before.cpu_tune)) set_affinity(id(), pin);
-}
-
-void SupervisedContainer::change_devices(const domain_xml::DomainDefinition& before,
-                                         const domain_xml::DomainDefinition& after) {
-  require_running_init();
-  audited([&] { exchange_devices(before, after); },
-          [&](bool success) { shared_->parts.audit->write(device_records(before, after, success)); });
-}
-
-void SupervisedContainer::exchange_devices(const domain_xml::DomainDefinition& before,
-                                           const domain_xml::DomainDefinition& after) {
-  auto& parts = shared_->parts;
-  const auto had = given_devices(before), has = given_devices(after);
-  const auto added = without(has, had), removed = without(had, has);
-  auto loops = attach_loops(added);
-  std::vector<DeviceNode> made;
-  const auto facts = read_device_facts(added);
-  for (const auto& device : added) made.push_back(plan_node(device, facts));
-  change_limits(before, after);
-  const auto [owner, group] = root_on_host(after);
-  auto node = made.begin();
-  try {
-    for (; node != made.end(); ++node) make_node_inside(parts.init, *node, owner, group);
-  } catch (...) {
-    while (node != made.begin()) remove_node_inside(parts.init, *--node);
-    change_limits(after, before);
-    throw;
-  }
-  parts.loops = parts.loops || !loops.empty();
-  for (auto& loop : loops) loop.release();
-  const auto old = read_device_facts(removed);
-  for (const auto& device : removed) {
-    if (old.at(device.source).error == 0) remove_node_inside(parts.init, plan_node(device, old));
-    if (device.kind == GivenDevice::Kind::Loop) detach_loop(device.source);
-  }
-}
-
-void SupervisedContainer::change_filesystems(const domain_xml::DomainDefinition& before,
-                                             const domain_xml::DomainDefinition& after,
-                                             const std::function<void()>& prepared) {
-  require_running_init();
-  auto& parts = shared_->parts;
-  HostFacts facts;
-  facts.sources = read_source_facts(after);
-  auto& points = parts.facts.mount_points;
-  const MountChange change = plan_mount_change(before, after, facts);
-  std::vector<int> processes;
-  {
-    const std::shared_lock lock(group_mutex_);
-    require_group();
-    if (!change.removed.empty()) processes = parts.group->processes(cgroup::Scope::Payload);
-  }
-  const auto earlier = points;
-  for (const auto& step : change.added)
-    if (step.create != CreateTarget::No) std::ranges::copy(parts.root.missing(step.target), std::back_inserter(points));
-  try {
-    if (!change.added.empty()) prepared();
-    const auto made = audited([&] { return change_mounts(parts.init, change, root_on_host(after), processes); },
-                              [&](bool success) { parts.audit->write(filesystem_records(before, after, success)); });
-    points = earlier;
-    points.insert(points.end(), made.begin(), made.end());
-  } catch (...) {
-    std::erase_if(points, [&](const std::string& point) { return !parts.root.has(point); });
-    throw;
-  }
-  std::vector<std::string> idle;
-  std::ranges::remove_copy_if(points, std::back_inserter(idle), [&](const std::string& point) {
-    return std::ranges::any_of(after.filesystems, [&](const auto& filesystem) {
-      return filesystem.target == point || filesystem.target.starts_with(point + "/");
-    });
-  });
-  if (parts.root.remove(mount_point_list(idle)))
-    std::erase_if(points, [&](const std::string& point) {
-      return std::ranges::count(idle, point) != 0 && !parts.root.has(point);  // else the end of the run removes it
-    });
 }
 
 cgroup::Limits SupervisedContainer::limits() const {

@@ -107,6 +107,7 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   template <typename Output>
   void put_out(Output output);
   void queue(OutQueue::Item item) override;
+  void queue_all(std::vector<OutQueue::Item> items);
   void wake() override {
     if (turns_ == 0) schedule();
   }
@@ -154,6 +155,21 @@ class ClientConnection final : public Connection, private StreamOwner, private R
   std::mutex remote_mutex_;          // guards what other threads touch:
   bool reachable_ = true;            // false once closed; host_ may then be gone
   std::vector<std::string> events_;  // packets in the order they were sent
+};
+
+/// Keeps the connection alive while it works, and settles it when the outermost one ends.
+class ClientConnection::Turn {
+ public:
+  explicit Turn(ClientConnection& connection) : connection_(connection.self()) { ++connection_->turns_; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (connection_->turns_ == 1) connection_->settle_guarded();
+    --connection_->turns_;
+  }
+
+ private:
+  std::shared_ptr<ClientConnection> connection_;
 };
 
 }  // namespace rpc
