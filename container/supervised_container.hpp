@@ -7,6 +7,7 @@
 
 #include <sys/eventfd.h>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,7 +20,6 @@
 #include "base/pid_fd.hpp"
 #include "cgroup/group.hpp"
 #include "container/audit.hpp"
-
 #include "container/control_socket.hpp"
 #include "container/lent_links.hpp"
 #include "container/link_names.hpp"
@@ -30,6 +30,9 @@
 #include "container/security.hpp"
 
 namespace container {
+
+/// How long what has been killed may take to be gone.
+inline constexpr std::chrono::milliseconds kEndLimit{2000};
 
 /// Everything a container has on the host. Plain: nothing is released by destroying it but descriptors.
 struct ContainerParts {
@@ -53,6 +56,12 @@ struct ContainerParts {
   bool loops = false;                              // may have files as disks
   std::vector<std::pair<std::string, int>> links;  // host ends and their indices
   Borrower borrower() const { return {run_directory, name, base::format_uuid(uuid)}; }
+  /// What its supervisor says about it.
+  void take(const protocol::StatusMessage& status) {
+    facts.init_pid = status.init_pid;
+    facts.console_paths.assign(status.console_paths, status.console_paths + status.consoles);
+    created.assign(status.created, status.created_size);
+  }
 };
 
 /// wait(2)'s status, as libvirt's clients are told about it.
