@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -207,7 +208,10 @@ std::vector<std::string> Store::status_names() const {
   for (const auto& name : names_with(kUnfinishedSuffix, paths_.run))
     base::remove_leftover(paths_.run + "/" + name + kUnfinishedSuffix);
   remove_deserted_sockets();
-  return names_with(kStatusSuffix, paths_.run);
+  auto names = names_with(kStatusSuffix, paths_.run);
+  for (auto& name : names_with(std::string(kStatusSuffix) + kDamagedSuffix, paths_.run))
+    if (std::ranges::count(names, name) == 0) names.push_back(std::move(name));
+  return names;
 }
 
 /// Those of domains with a status file go with their runs.

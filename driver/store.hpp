@@ -52,8 +52,8 @@ class Store {
   void save_status(const SavedStatus& saved);
   /// What cannot be removed says at least that nothing is to be started.
   void remove_status(const std::string& name) noexcept;
-  /// The names of all domains with a status file. What earlier daemons were refused to remove goes: sockets that nobody
-  /// listens at.
+  /// The names of all domains with a status file, or one that was set aside and is not replaced. What earlier daemons
+  /// were refused to remove goes: sockets that nobody listens at.
   std::vector<std::string> status_names() const;
   /// nullopt when there is none. Throws SystemError when it cannot be read, else as parse_status().
   std::optional<SavedStatus> load_status(const std::string& name) const;

@@ -132,6 +132,9 @@ TEST_F(RecoveryTest, ADamagedContainerWithoutDefinitionIsHadOnceItIsDefined) {
   EXPECT_EQ(virDomainCreateXML(conn_, domain_xml("one").c_str(), 0), nullptr) << "two would share its files";
   EXPECT_NE(std::string(virGetLastErrorMessage()).find("kill -KILL"), std::string::npos) << virGetLastErrorMessage();
   EXPECT_EQ(daemon_.world().starts, starts);
+  restart();
+  EXPECT_EQ(virDomainCreateXML(conn_, domain_xml("one").c_str(), 0), nullptr) << "nor does another daemon forget it";
+  EXPECT_EQ(daemon_.world().starts, starts);
   const virDomainPtr defined = define(domain_xml("one"));
   EXPECT_TRUE(eventually([&] { return virDomainIsActive(defined) == 1; }));
 }
