@@ -23,8 +23,6 @@ namespace {
 using base::Code;
 using protocol::Type;
 
-constexpr int kConnectSeconds = 30;
-
 /// Everything a failed send can mean here is that the other side has gone, except being told too much at once.
 bool send_or_gone(int socket, const void* data, std::size_t size, const std::vector<int>& fds) {
   if (send_packet(socket, data, size, fds.data(), static_cast<int>(fds.size()), 0)) return true;
@@ -170,16 +168,17 @@ base::Fd listen_at(const std::string& directory, const std::string& name) {
   base::fail_errno_value(error, Code::SystemError, "cannot listen at '", directory, "/", name, "'");
 }
 
-base::Fd connect_to(const std::string& directory, const std::string& name) {
+base::Fd connect_to(const std::string& directory, const std::string& name, std::chrono::seconds limit) {
   const auto place = address_in(directory, name);
   base::Fd fd = seqpacket_socket();
   // A full backlog makes connect wait; a supervisor that no longer accepts must not hold the daemon up for good
   // (unix(7)).
-  const timeval limit{kConnectSeconds, 0}, none{};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  const timeval most{limit.count(), 0}, none{};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
   if (!connected(fd, place)) {
-    if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN) return {};
-    base::fail_errno(Code::SystemError, "cannot connect to socket '", directory, "/", name, "'");
+    if (errno == ENOENT || errno == ECONNREFUSED) return {};
+    base::fail_errno_value(errno == EAGAIN ? ETIMEDOUT : errno, Code::SystemError, "cannot connect to socket '",
+                           directory, "/", name, "'");
   }
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
   return fd;

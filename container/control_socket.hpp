@@ -60,8 +60,10 @@ class ControlSocket {
 /// A listening SOCK_SEQPACKET socket DIRECTORY/NAME, mode 0700, replacing a stale one; connecting to one likewise.
 /// Paths longer than sun_path work.
 base::Fd listen_at(const std::string& directory, const std::string& name);
-/// Empty when nobody listens there.
-base::Fd connect_to(const std::string& directory, const std::string& name);
+/// Empty when nobody listens there. Throws SystemError where that cannot be told: with ETIMEDOUT when who listens lets
+/// others wait for `limit`, as a process that is stopped does.
+base::Fd connect_to(const std::string& directory, const std::string& name,
+                    std::chrono::seconds limit = std::chrono::seconds(30));
 /// It is there, and nobody will listen at it any more.
 bool is_deserted(const std::string& directory, const std::string& name);
 
