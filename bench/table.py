@@ -658,7 +658,7 @@ def print_table(figures, without):
                         ("calls", "one call, us"), ("growth", "by number of running containers, ms"),
                         ("network", "through a veth, MB/s; an answer, us")):
         if name in figures:
-            ours = "bare veth" if name == "network" else "lxcell"
+            ours = None if name == "network" else "lxcell"  # its rows say what rounds are to each other
             print(f"\n{title}\n{targets.format_peers(figures[name], ours)}", end="")
     if "defects" in figures:
         by_row = {row: {name: rows[row] for name, rows in figures["defects"].items()}
