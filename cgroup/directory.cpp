@@ -19,10 +19,6 @@ namespace {
 
 constexpr unsigned kDirectoryMode = 0755;
 
-std::string above(const std::string& path) {
-  return path.substr(0, path.rfind('/'));
-}
-
 }  // namespace
 
 std::optional<Directory> Directory::open(const std::string& path) {
@@ -45,13 +41,13 @@ std::string Directory::path() const {
   return path.string();
 }
 
-void Directory::spare() noexcept try {
+void Directory::spare(const std::string& mount_point) noexcept try {
   auto spared = std::make_unique<Spared>();
   file_handle* handle = spared->handle.head();
   handle->handle_bytes = Handle::kRoom;
   int mount = 0;
   if (::name_to_handle_at(fd_.get(), "", handle, &mount, AT_EMPTY_PATH) < 0) return;
-  spared->partition = above(path());
+  spared->mount = &mount_point;
   spared_ = std::move(spared);
   if (reopen()) return fd_.reset();
   spared_.reset();
@@ -68,9 +64,8 @@ void Directory::hold() noexcept {
 base::Fd Directory::reopen() const noexcept {
   if (!spared_) return {};
   Handle handle = spared_->handle;
-  // Any directory of the same file system will do.
-  const base::Fd above(::open(spared_->partition.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  base::Fd fd(above ? ::open_by_handle_at(above.get(), handle.head(), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1);
+  const base::Fd mount(::open(spared_->mount->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  base::Fd fd(mount ? ::open_by_handle_at(mount.get(), handle.head(), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1);
   if (!fd && errno == ESTALE) errno = ENOENT;
   return fd;
 }

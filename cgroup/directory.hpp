@@ -24,9 +24,10 @@ class Directory {
   /// Where it is, as the kernel tells it; followed by " (deleted)" once it is removed. Leaves errno alone.
   std::string path() const;
 
-  /// Closes the descriptor. Until hold() each call opens the directory anew, by its handle (open_by_handle_at(2)). Does
-  /// nothing where the kernel gives no handles or we may not use them. Not while another thread uses this object.
-  void spare() noexcept;
+  /// Closes the descriptor. Until hold() each call opens the directory anew, by its handle (open_by_handle_at(2)) in
+  /// the file system mounted at `mount`, which has to outlive that. Does nothing where the kernel gives no handles or
+  /// we may not use them. Not while another thread uses this object.
+  void spare(const std::string& mount) noexcept;
   void hold() noexcept;
 
   /// nullopt if there is no such file (or the kernel cannot answer it).
@@ -62,7 +63,7 @@ class Directory {
   };
   struct Spared {
     Handle handle;
-    std::string partition;  // the path above, which tells the file system
+    const std::string* mount;
   };
   /// A descriptor for one call: ours, or one opened for it.
   class Use {

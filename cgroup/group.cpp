@@ -466,7 +466,7 @@ Usage Group::usage(Ask asked, Keep keep) const {
 
 void Group::spare_descriptors() {
   for (auto& part : impl_->parts)
-    if (part.mount->version == 1) part.directory.spare();
+    if (part.mount->version == 1) part.directory.spare(part.mount->path);
 }
 
 void Group::close_kept_files() const {
