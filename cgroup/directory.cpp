@@ -36,9 +36,10 @@ std::string Directory::path() const {
   const int error = errno;
   const Use here(*this);
   std::error_code none;
-  auto path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(here.fd()), none);
+  std::string path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(here.fd()), none);
+  if (path.empty() && spared_) path = *spared_->mount + "/... (deleted)";
   errno = error;
-  return path.string();
+  return path;
 }
 
 void Directory::spare(const std::string& mount_point) noexcept try {
