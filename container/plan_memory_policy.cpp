@@ -12,13 +12,13 @@
 namespace container {
 namespace {
 
-using Word = unsigned long;  // the kernel's masks are made of these
-constexpr unsigned kWordBits = 8 * sizeof(Word);
+using MaskWord = unsigned long;  // the kernel's masks are made of these
+constexpr unsigned kMaskWordBits = 8 * sizeof(MaskWord);
 
 std::string mask_of(const std::vector<unsigned>& nodes) {
-  std::vector<Word> words(nodes.back() / kWordBits + 1);
-  for (const unsigned node : nodes) words[node / kWordBits] |= Word{1} << node % kWordBits;
-  std::string bytes(words.size() * sizeof(Word), '\0');
+  std::vector<MaskWord> words(nodes.back() / kMaskWordBits + 1);
+  for (const unsigned node : nodes) words[node / kMaskWordBits] |= MaskWord{1} << node % kMaskWordBits;
+  std::string bytes(words.size() * sizeof(MaskWord), '\0');
   std::memcpy(bytes.data(), words.data(), bytes.size());
   return bytes;
 }

@@ -14,21 +14,21 @@
 namespace container {
 namespace {
 
-struct Word {
+struct BitName {
   std::uint64_t bit;
   const char* word;
 };
 
-constexpr Word kNamespaces[] = {{CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWIPC, "ipc"},  {CLONE_NEWNS, "mnt"},
-                                {CLONE_NEWNET, "net"},       {CLONE_NEWPID, "pid"},  {CLONE_NEWUSER, "user"},
-                                {CLONE_NEWUTS, "uts"},       {CLONE_NEWTIME, "time"}};
-constexpr Word kAttributes[] = {{MOUNT_ATTR_RDONLY, "ro"},
-                                {MOUNT_ATTR_NOSUID, "nosuid"},
-                                {MOUNT_ATTR_NODEV, "nodev"},
-                                {MOUNT_ATTR_NOEXEC, "noexec"}};
+constexpr BitName kNamespaces[] = {{CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWIPC, "ipc"},  {CLONE_NEWNS, "mnt"},
+                                   {CLONE_NEWNET, "net"},       {CLONE_NEWPID, "pid"},  {CLONE_NEWUSER, "user"},
+                                   {CLONE_NEWUTS, "uts"},       {CLONE_NEWTIME, "time"}};
+constexpr BitName kAttributes[] = {{MOUNT_ATTR_RDONLY, "ro"},
+                                   {MOUNT_ATTR_NOSUID, "nosuid"},
+                                   {MOUNT_ATTR_NODEV, "nodev"},
+                                   {MOUNT_ATTR_NOEXEC, "noexec"}};
 
 template <std::size_t N>
-std::string words(const Word (&table)[N], std::uint64_t bits, const char* between) {
+std::string words(const BitName (&table)[N], std::uint64_t bits, const char* between) {
   std::string text;
   for (const auto& [bit, word] : table) {
     if (!(bits & bit)) continue;

@@ -5,11 +5,11 @@
 namespace container {
 namespace {
 
-struct Word {
+struct TableWord {
   const char *section, *entry, *file;
 };
 // Sections and entries in libvirt's order and words; files in the kernel's.
-constexpr Word kWords[] = {
+constexpr TableWord kWords[] = {
     {"bios", "vendor", "bios_vendor"},
     {"bios", "version", "bios_version"},
     {"bios", "date", "bios_date"},
