@@ -154,14 +154,10 @@ bool Store::first_start_since_boot() {
 
 void Store::save_status(const SavedStatus& saved) {
   require_managed(saved.live.name);
-  write_status(saved);
+  restore_status(saved);
 }
 
-void Store::restore_status(const SavedStatus& saved) {
-  write_status(saved);
-}
-
-void Store::write_status(const SavedStatus& saved) const {
+void Store::restore_status(const SavedStatus& saved) const {
   const std::string path = status_path(saved.live.name);
   const std::string temporary = path + ".new";
   const std::string text = format_status(saved);

@@ -62,7 +62,7 @@ class Store {
   /// What can be read of the domain in such a file; nullopt when that is damaged too.
   std::optional<domain_xml::DomainDefinition> definition_set_aside(const std::string& name) const;
   /// In the place of one that was set aside, kept or not.
-  void restore_status(const SavedStatus& saved);
+  void restore_status(const SavedStatus& saved) const;
   /// What is said of this domain is a container's that this daemon does not manage: it stays until it is let go.
   void keep_status(const std::string& name, const std::string& why);
   void let_go_of_status(const std::string& name) noexcept;
@@ -72,7 +72,6 @@ class Store {
  private:
   std::string status_path(const std::string& name) const;
   void take_back_restart(const std::string& name);
-  void write_status(const SavedStatus& saved) const;
   void report_definition(const std::string& name, const base::Error& problem) const;
   void remove_deserted_sockets() const;
   Paths paths_;

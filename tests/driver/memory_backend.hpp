@@ -56,7 +56,7 @@ class MemoryBackend : public driver::Backend {
     std::map<int, std::shared_ptr<Guest>> guests;
     int next_id = 1000;
     std::set<std::string> refuse;           // names that fail to start
-    std::set<std::string> refuse_to_adopt;  // or to be found again, for now
+    std::set<std::string> refuse_to_adopt;  // or to be found again, as long as they are in it
     unsigned starts = 0;
     std::vector<container::Neighbor> neighbors;
     container::TrafficByLink traffic;  // guest 1000's first interface is "vnet1000-0"

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -30,9 +31,11 @@ bool eventually(const std::function<bool()>& condition) {
 
 class RecoveryTest : public test::DaemonFixture {
  protected:
-  void restart() {
+  /// `status`: what the state file of "one" says meanwhile.
+  void restart(const std::optional<std::string>& status = {}) {
     TearDown();
     domains_.clear();
+    if (status) std::ofstream(status_file("one")) << *status;
     daemon_.restart();
     conn_ = daemon_.connect();
     ASSERT_NE(conn_, nullptr) << virGetLastErrorMessage();
@@ -83,12 +86,7 @@ TEST_F(RecoveryTest, AContainerThatEndsBeforeItCanBeTakenOverIsOver) {
 TEST_F(RecoveryTest, ANewerDaemonsContainerIsLeftToIt) {
   const virDomainPtr one = define(domain_xml("one"));
   ASSERT_EQ(virDomainCreate(one), 0);
-  TearDown();
-  conn_ = nullptr;
-  domains_.clear();
-  std::ofstream(status_file("one")) << "version=1000\n\n";
-  daemon_.restart();
-  conn_ = daemon_.connect();
+  restart("version=1000\n\n");
   EXPECT_EQ(virDomainCreate(find("one")), -1);
   EXPECT_NE(std::string(virGetLastErrorMessage()).find("newer"), std::string::npos) << virGetLastErrorMessage();
   EXPECT_TRUE(std::filesystem::exists(status_file("one")));
@@ -103,12 +101,7 @@ TEST_F(RecoveryTest, AContainerWhoseStateFileIsDamagedIsAsked) {
   for (const std::string& damaged :
        {"x\n" + good, std::string(good).replace(good.find("supervisor_pid"), 3, "x"), good.substr(0, good.size() / 2),
         good.substr(0, good.find("\n\n") + 9), std::string()}) {
-    TearDown();
-    conn_ = nullptr;
-    domains_.clear();
-    std::ofstream(status_file("one")) << damaged;
-    daemon_.restart();
-    conn_ = daemon_.connect();
+    restart(damaged);
     const virDomainPtr found = find("one");
     EXPECT_EQ(virDomainIsActive(found), 1);
     EXPECT_EQ(virDomainGetID(found), id);
@@ -121,12 +114,7 @@ TEST_F(RecoveryTest, AContainerWhoseStateFileIsDamagedIsAsked) {
 
 TEST_F(RecoveryTest, ADamagedContainerWithoutDefinitionIsHadOnceItIsDefined) {
   keep(virDomainCreateXML(conn_, domain_xml("one").c_str(), 0));
-  TearDown();
-  conn_ = nullptr;
-  domains_.clear();
-  std::ofstream(status_file("one")) << "nonsense";
-  daemon_.restart();
-  conn_ = daemon_.connect();
+  restart("nonsense");
   EXPECT_EQ(virDomainLookupByName(conn_, "one"), nullptr);
   const auto starts = daemon_.world().starts;
   EXPECT_EQ(virDomainCreateXML(conn_, domain_xml("one").c_str(), 0), nullptr) << "two would share its files";
@@ -143,12 +131,7 @@ TEST_F(RecoveryTest, ADamagedStateFileOfAContainerThatIsGoneHoldsUpNothing) {
   const virDomainPtr one = define(domain_xml("one"));
   ASSERT_EQ(virDomainCreate(one), 0);
   ASSERT_EQ(virDomainDestroy(one), 0);
-  TearDown();
-  conn_ = nullptr;
-  domains_.clear();
-  std::ofstream(status_file("one")) << "nonsense";
-  daemon_.restart();
-  conn_ = daemon_.connect();
+  restart("nonsense");
   EXPECT_EQ(virDomainIsActive(find("one")), 0);
   EXPECT_EQ(virDomainCreate(find("one")), 0) << virGetLastErrorMessage();
 }
